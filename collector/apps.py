@@ -1,0 +1,11 @@
+"""The collector app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CollectorConfig(AppConfig):
+    """Ingest, storage and the read side."""
+
+    name = "collector"
