@@ -1,0 +1,112 @@
+"""Fixtures of all tests: the database, and rows to start from.
+
+Which one to ask for:
+
+- `db` (pytest-django): the test runs in a transaction that is rolled back. Quickest.
+- `store`: real commits, seen by other connections, threads and NOTIFY; every table is emptied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from psycopg import sql
+
+from collector.models import ApiKey, Project, User, Workspace
+from config import paths
+from config.postgres import SERVER_SETTINGS, EmbeddedPostgres, install_broker
+
+# A lost test cluster is no loss: without fsync a commit costs a tenth.
+TEST_SETTINGS = {**SERVER_SETTINGS, "fsync": "off", "full_page_writes": "off"}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> Iterator[None]:
+    """Start the embedded Postgres before Django makes the test database (unless DATABASE_URL is set)."""
+    if not settings.EMBEDDED_POSTGRES:
+        yield
+        return
+    server = EmbeddedPostgres(paths.postgres_dir(), paths.socket_dir(), TEST_SETTINGS)
+    server.start(timeout=60)
+    yield
+    server.stop(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """Make the test database, the broker's schema in it, and end every session before it is dropped."""
+    install_broker(settings.DATABASE_DIRECT_URL)
+    yield
+    name = psycopg.conninfo.conninfo_to_dict(settings.DATABASE_DIRECT_URL)["dbname"]
+    with psycopg.connect(
+        settings.DATABASE_DIRECT_URL, dbname="postgres", autocommit=True
+    ) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+
+
+def empty_tables() -> None:
+    """Empty every table of ours, hot ones (which are no Django models) and small ones alike."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+            " WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
+        )
+        tables = [sql.Identifier(name) for (name,) in cursor.fetchall()]
+        cursor.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(sql.SQL(", ").join(tables)))
+
+
+@pytest.fixture
+def store(transactional_db: None) -> Iterator[None]:
+    """Real commits into tables that start empty and are left empty."""
+    empty_tables()
+    yield
+    empty_tables()
+
+
+@pytest.fixture
+def workspace(request: pytest.FixtureRequest, db: None) -> Workspace:
+    if "store" in request.fixturenames:
+        request.getfixturevalue(
+            "store"
+        )  # it empties the tables: first, whatever the order asked for
+    return Workspace.objects.create(name="Test workspace")
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> Project:
+    return Project.objects.create(workspace=workspace, name="test-project")
+
+
+@pytest.fixture
+def user(workspace: Workspace) -> User:
+    """A member of `workspace` who may do everything in it."""
+    user = User.objects.create_user("alice", password=None)
+    workspace.memberships.create(user=user, role="admin")
+    return user
+
+
+@pytest.fixture
+def make_api_key(workspace: Workspace) -> Callable[..., str]:
+    """Return a function (*scopes, workspace=) that makes a key and returns its text."""
+
+    def make(*scopes: str, workspace: Workspace = workspace) -> str:
+        token = f"rw_{secrets.token_urlsafe(32)}"
+        ApiKey.objects.create(
+            workspace=workspace,
+            name="test",
+            prefix=token[:8],
+            digest=hashlib.sha256(token.encode()).digest(),
+            scopes=list(scopes) or ["ingest", "read"],
+        )
+        return token
+
+    return make
