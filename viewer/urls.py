@@ -1,7 +1,51 @@
-"""The pages."""
+"""The pages. Every one needs a session, but for those in `OPEN`."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, path, register_converter
+from django.views.generic import RedirectView
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from viewer.present.project_paths import quote_project_name, unquote_project_name
+from viewer.sessions import session_required
+from viewer.views import accounts, api_keys, live, preferences, projects, trace, traces
+
+
+class ProjectNameConverter:
+    """A project's name as one path segment; any other text is no such page."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        return unquote_project_name(value)
+
+    def to_url(self, value: str) -> str:
+        return quote_project_name(value)
+
+
+register_converter(ProjectNameConverter, "project")
+
+OPEN = [
+    path("sign-in", accounts.sign_in, name="sign-in"),
+    path("sign-in/<str:token>", accounts.sign_in_by_link, name="sign-in-link"),
+    path("settings/theme", preferences.set_theme, name="set-theme"),
+]
+
+SIGNED_IN = [
+    ("", RedirectView.as_view(pattern_name="project-list"), "home"),
+    ("sign-out", accounts.sign_out, "sign-out"),
+    ("projects", projects.project_list, "project-list"),
+    ("projects/new", projects.connect, "connect"),
+    ("projects/new/stream", live.first_trace_stream, "connect-stream"),
+    ("p/<project:project>/setup", projects.project_setup, "project-setup"),
+    ("p/<project:project>/setup/stream", live.project_first_trace_stream, "project-setup-stream"),
+    ("p/<project:project>/traces", traces.trace_list, "trace-list"),
+    ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),
+    ("p/<project:project>/traces/<uuid:trace_id>", trace.trace_detail, "trace-detail"),
+    ("settings/keys", api_keys.api_key_list, "api-keys"),
+    ("settings/keys/<uuid:key_id>/revoke", api_keys.revoke_api_key, "revoke-api-key"),
+]
+
+urlpatterns: list[URLPattern] = [
+    *OPEN,
+    *(path(route, session_required(view), name=name) for route, view, name in SIGNED_IN),
+]

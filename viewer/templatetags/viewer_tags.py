@@ -2,6 +2,119 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
+from django.template.context import Context
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from viewer.preferences import reader_theme, reader_zone
+from viewer.present import durations, numbers, times
+from viewer.present.run_types import describe_run_type
+from viewer.present.status import describe_status
 
 register = template.Library()
+
+# --- Shell and lists ------------------------------------------------------------------------------
+
+register.filter("duration", durations.format_duration)
+register.filter("count", numbers.format_count)
+register.filter("cost", numbers.format_cost)
+register.filter("rate", numbers.format_rate)
+register.filter("bytes", numbers.format_bytes)
+
+
+@register.simple_tag
+def icon(name: str, *, size: str = "", label: str = "", css: str = "") -> SafeString:
+    """Draw a glyph of the sprite; silent to a screen reader unless it has a label.
+
+    `size="s"` is 14 px instead of 16; `css` adds classes.
+    """
+    classes = " ".join(filter(None, ("icon", f"icon--{size}" if size else "", css)))
+    href = f"{static('viewer/icons.svg')}#{name}"
+    if not label:
+        return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', classes, href)
+    return format_html(
+        '<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>', classes, label, href
+    )
+
+
+@register.simple_tag
+def status_icon(status: str) -> SafeString:
+    """Draw a status as its icon, with the word for screen readers only."""
+    look = describe_status(status)
+    return format_html(
+        '<span class="status" data-status="{}">{}<span class="sr">{}</span></span>',
+        status,
+        icon(look.icon, size="s"),
+        look.word,
+    )
+
+
+@register.simple_tag
+def status_badge(status: str) -> SafeString:
+    """Draw a status as icon and word in a bordered badge."""
+    look = describe_status(status)
+    return format_html(
+        '<span class="status" data-status="{}" data-form="badge">{}{}</span>',
+        status,
+        icon(look.icon, size="s"),
+        look.word,
+    )
+
+
+@register.simple_tag
+def run_type_icon(run_type: str, name: str = "", *, size: str = "s") -> SafeString:
+    """Draw the icon of a run's type, which carries the type's name."""
+    look = describe_run_type(run_type, name)
+    return format_html(
+        '<svg class="icon{} run-type" data-type="{}" role="img" aria-label="{}"><use href="{}#{}"/></svg>',
+        f" icon--{size}" if size else "",
+        look.tone,
+        look.word,
+        static("viewer/icons.svg"),
+        look.icon,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: Context, value: datetime | None) -> SafeString | str:
+    """Write a time in the reader's zone, as short as its distance allows; the whole of it in the tooltip."""
+    if value is None:
+        return durations.UNKNOWN
+    zone = reader_zone(getattr(context, "request", None))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        times.format_iso(value, zone=zone),
+        times.format_moment(value, now=timezone.now(), zone=zone),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def age(context: Context, value: datetime | None) -> SafeString | str:
+    """Write how long ago a time was; the whole of it in the tooltip."""
+    if value is None:
+        return durations.UNKNOWN
+    zone = reader_zone(getattr(context, "request", None))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        times.format_iso(value, zone=zone),
+        times.format_age(value, now=timezone.now()),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def reader_attributes(context: Context) -> SafeString:
+    """Write what the server took of the reader's cookies onto <html>, for styles and scripts."""
+    request = getattr(context, "request", None)
+    theme = reader_theme(request)
+    zone = format_html(' data-zone="{}"', reader_zone(request).key)
+    return format_html('{} data-theme="{}"', zone, theme) if theme else zone
+
+
+# --- Trace page -----------------------------------------------------------------------------------
