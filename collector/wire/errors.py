@@ -1,0 +1,118 @@
+"""Why a request, or one run of it, cannot be taken.
+
+    WireError
+    ├── BodyError              nothing of the body can be used
+    │   ├── EmptyBody
+    │   ├── TruncatedBody        shorter than it said, or its compression ends early
+    │   ├── UnsupportedEncoding
+    │   ├── CorruptEncoding
+    │   ├── MalformedJson
+    │   ├── MalformedMultipart
+    │   ├── WrongShape           well-formed JSON, but no request of ours
+    │   └── TooLarge             over a limit: bytes, runs, parts or JSON values
+    └── ItemError                  one run, feedback or attachment; its siblings are kept
+        ├── InvalidField
+        └── ItemTooLarge
+
+Every class carries a `code` for programs; the message is for people and never repeats payload text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WireError(Exception):
+    """The request cannot be read."""
+
+    code: ClassVar[str] = "invalid"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+    @property
+    def reason(self) -> str:
+        return str(self.args[0])
+
+
+class BodyError(WireError):
+    """The body cannot be used."""
+
+
+class EmptyBody(BodyError):
+    """The body is empty: nothing was stored."""
+
+    code = "empty_body"
+
+
+class TruncatedBody(BodyError):
+    """The body ends before its stated length."""
+
+    code = "truncated_body"
+
+
+class UnsupportedEncoding(BodyError):
+    """Content-Encoding must be gzip, zstd or identity."""
+
+    code = "unsupported_encoding"
+
+
+class CorruptEncoding(BodyError):
+    """The compressed body cannot be decompressed."""
+
+    code = "corrupt_encoding"
+
+
+class MalformedJson(BodyError):
+    """The body is not valid JSON."""
+
+    code = "malformed_json"
+
+
+class MalformedMultipart(BodyError):
+    """The body is not valid multipart/form-data."""
+
+    code = "malformed_multipart"
+
+
+class WrongShape(BodyError):
+    """The body is valid JSON, but not a request that this endpoint takes."""
+
+    code = "wrong_shape"
+
+
+class TooLarge(BodyError):
+    """The request is larger than a limit allows."""
+
+    code = "too_large"
+
+    def __init__(self, what: str, size: int, limit: int, setting: str = "") -> None:
+        moved_by = f" ({setting})" if setting else ""
+        super().__init__(f"The request has {what}: {size:,}; the limit is {limit:,}{moved_by}.")
+        self.size = size
+        self.limit = limit
+
+
+class ItemError(WireError):
+    """One item of the request cannot be stored."""
+
+    code = "invalid_run"
+
+
+class InvalidField(ItemError):
+    """A field has a value that cannot be stored."""
+
+    code = "invalid_field"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+class ItemTooLarge(ItemError):
+    """One item is larger than a limit allows."""
+
+    code = "item_too_large"
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(f"{what} has {size:,} bytes; the limit is {limit:,}.")
