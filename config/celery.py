@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import import_modules
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -46,9 +47,15 @@ app.conf.update(
     worker_max_memory_per_child=600_000,  # KiB
     worker_hijack_root_logger=False,
     beat_schedule={
-        "sweep": {"task": "collector.tasks.sweep", "schedule": 1.0, "options": {"expires": 5}},
         "seal": {"task": "collector.tasks.seal", "schedule": 5.0, "options": {"expires": 30}},
         "partitions": {"task": "collector.tasks.make_partitions", "schedule": 3600.0},
     },
 )
 app.autodiscover_tasks(["collector"])
+
+
+@import_modules.connect
+def _add_sweeper(**_kwargs: object) -> None:
+    from collector.sweeper import SweeperStep
+
+    app.steps["worker"].add(SweeperStep)

@@ -72,9 +72,11 @@ PAYLOAD = """
 CREATE TABLE payload (
   project_id uuid NOT NULL,
   trace_id uuid NOT NULL,
+  id uuid NOT NULL,
   day date NOT NULL,
   run_ids uuid[] NOT NULL,
-  data bytea NOT NULL
+  data bytea NOT NULL,
+  PRIMARY KEY (project_id, trace_id, id, day)
 ) PARTITION BY RANGE (day)
 """
 
@@ -139,6 +141,17 @@ CREATE TABLE dead_letter (
 )
 """
 
+# Traces that the follow-up (sealing) has to visit: those that got a second block.
+FOLLOW_UP = """
+CREATE TABLE follow_up (
+  project_id uuid NOT NULL,
+  trace_id uuid NOT NULL,
+  day date NOT NULL,
+  due_at timestamptz NOT NULL,
+  PRIMARY KEY (project_id, trace_id, day)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, fillfactor = 80)
+"""
+
 WORKER_HEARTBEAT = """
 CREATE TABLE worker_heartbeat (
   name text PRIMARY KEY,
@@ -158,7 +171,7 @@ class Migration(migrations.Migration):
     dependencies = [("collector", "0001_accounts")]
 
     operations = [
-        forward(RUN, TRACE, PAYLOAD, ATTACHMENT, FEEDBACK, INBOX, DEAD_LETTER, WORKER_HEARTBEAT),
+        forward(RUN, TRACE, PAYLOAD, ATTACHMENT, FEEDBACK, INBOX, DEAD_LETTER, FOLLOW_UP, WORKER_HEARTBEAT),
         forward(
             # payloads and attachments are compressed before they come
             "ALTER TABLE payload ALTER data SET STORAGE EXTERNAL, ALTER run_ids SET STORAGE MAIN",
@@ -170,7 +183,6 @@ class Migration(migrations.Migration):
             "CREATE INDEX run_by_start ON run (project_id, start_time DESC, id DESC)",
             "CREATE INDEX trace_by_start ON trace (project_id, start_time DESC, id DESC)",
             "CREATE INDEX trace_by_thread ON trace (project_id, thread_id, start_time) WHERE thread_id IS NOT NULL",
-            "CREATE INDEX payload_by_trace ON payload (project_id, trace_id)",
             "CREATE INDEX feedback_by_run ON feedback (project_id, run_id)",
         ),
         forward(*(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT" for table in HOT_TABLES)),

@@ -1,0 +1,287 @@
+"""Inbox rows → stored runs: claim, merge, write and settle, exactly once whatever dies when.
+
+A lane is drained until it is empty. What fails as a whole is tried row by row, then operation by
+operation; what fails alone goes to `dead_letter` with its error, and its siblings are stored.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from collector import doorbell, inbox, placing
+from collector.inbox import Claimed
+from collector.models import Workspace
+from collector.projects import DEFAULT_PROJECT, get_or_create_project_id, workspace_project_ids
+from collector.storage.errors import UnreadableBatch
+from collector.storage.merge import MergedRun, merge_operations
+from collector.storage.partitions import ensure_partitions
+from collector.storage.write import TraceKey, write_attachments, write_feedback, write_runs
+from collector.wire.operations import Batch, FeedbackOperation, RunOperation
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = (
+    "runwood"  # LISTEN here for "<project id> <trace id>", or "<project id>" after a large drain
+)
+MAX_NOTIFIED_TRACES = 50
+# A trace with more than one block is sealed when nothing more has come for this long.
+QUIET = timedelta(seconds=10)
+UNPLACED_RETRY = timedelta(seconds=2)
+# The database went away: nothing is wrong with the rows, they come again when their lease is over.
+TRANSIENT = (OperationalError, InterfaceError)
+
+
+def drain_lane(lane_id: UUID) -> int:
+    """Write all due rows of a lane and return how many operations on runs they held.
+
+    Raises:
+        django.db.OperationalError, InterfaceError: the database went away; nothing is lost.
+    """
+    drained = 0
+    place = _place_rows if Workspace.objects.filter(pk=lane_id).exists() else None
+    while rows := inbox.claim(lane_id):
+        with _no_garbage_collection():
+            drained += place(lane_id, rows) if place else _store_rows(lane_id, rows)
+    return drained
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A drain makes no cycles; collecting while it decodes took 22 of its 69 µs a run."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _store_rows(project_id: UUID, rows: Sequence[Claimed]) -> int:
+    try:
+        batches = [inbox.unpack(row.body) for row in rows]
+        with _Write(project_id, batches) as write, transaction.atomic():
+            if not inbox.hold(project_id, rows):
+                return 0
+            write.run()
+            inbox.settle(project_id, rows)
+    except TRANSIENT:
+        raise
+    except Exception as error:  # noqa: BLE001 (a poison row may raise anything; it must stop nothing else)
+        if len(rows) > 1:
+            return sum(_store_rows(project_id, [row]) for row in rows)
+        logger.warning(
+            "inbox row %s failed as a whole, storing its runs one by one: %r", rows[0].id, error
+        )
+        return _store_singly(project_id, rows[0])
+    return sum(len(batch.runs) for batch in batches)
+
+
+class _Write:
+    """The merged content of some batches. What needs no lock is done before the transaction begins."""
+
+    def __init__(self, project_id: UUID, batches: Sequence[Batch]) -> None:
+        self.project_id = project_id
+        self.feedback: list[FeedbackOperation] = [
+            item for batch in batches for item in batch.feedback
+        ]
+        self.attachments = [item for batch in batches for item in batch.attachments]
+        operations = [item for batch in batches for item in batch.runs]
+        self.heard_at: dict[TraceKey, datetime] = {}
+        for operation in operations:
+            assert operation.day is not None
+            assert operation.trace_id is not None
+            key = (operation.day, operation.trace_id)
+            self.heard_at[key] = max(
+                self.heard_at.get(key, operation.received_at), operation.received_at
+            )
+        self.runs: list[MergedRun] = merge_operations(project_id, operations)
+
+    def __enter__(self) -> _Write:
+        days = {day for day, _ in self.heard_at}
+        ensure_partitions(days | {item.day for item in self.attachments if item.day is not None})
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+    def run(self) -> None:
+        """Write everything; call inside a transaction."""
+        write_runs(self.project_id, self.runs, self.heard_at, timezone.now() + QUIET)
+        write_feedback(self.project_id, self.feedback)
+        write_attachments(self.project_id, self.attachments)
+        self._notify()
+
+    def _notify(self) -> None:
+        texts = [f"{self.project_id} {trace_id}" for _, trace_id in self.heard_at]
+        if len(texts) > MAX_NOTIFIED_TRACES or not texts:
+            texts = [str(self.project_id)]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_notify(%s, text) FROM unnest(%s::text[]) AS text", [CHANNEL, texts]
+            )
+
+
+def _store_singly(project_id: UUID, row: Claimed) -> int:
+    """Store each operation of a row in a savepoint of its own; bury what fails, settle the row."""
+    try:
+        parts = [*_single_parts(inbox.unpack(row.body))]
+    except UnreadableBatch as error:
+        with transaction.atomic():
+            if inbox.hold(project_id, [row]):
+                _bury(project_id, row, None, row.body, error)
+                inbox.settle(project_id, [row])
+        return 0
+    with transaction.atomic():
+        if not inbox.hold(project_id, [row]):
+            return 0
+        stored = sum(_store_part(project_id, row, run_id, part) for run_id, part in parts)
+        inbox.settle(project_id, [row])
+    return stored
+
+
+def _single_parts(batch: Batch) -> Iterator[tuple[UUID | None, Batch]]:
+    for run in batch.runs:
+        yield run.id, Batch(runs=[run])
+    for feedback in batch.feedback:
+        yield feedback.run_id, Batch(feedback=[feedback])
+    for attachment in batch.attachments:
+        yield attachment.run_id, Batch(attachments=[attachment])
+
+
+def _store_part(project_id: UUID, row: Claimed, run_id: UUID | None, part: Batch) -> int:
+    try:
+        with transaction.atomic(), _Write(project_id, [part]) as write:
+            write.run()
+    except TRANSIENT:
+        raise
+    except Exception as error:  # noqa: BLE001 (the last border: whatever it is, it is kept with its error)
+        logger.warning("run %s could not be stored: %r", run_id, error)
+        _bury(project_id, row, run_id, inbox.pack(part), error)
+        return 0
+    return len(part.runs)
+
+
+def _bury(
+    project_id: UUID, row: Claimed, run_id: UUID | None, body: bytes, error: Exception
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO dead_letter (project_id, id, run_id, received_at, failed_at, error, body)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [
+                project_id,
+                uuid.uuid4(),
+                run_id,
+                row.received_at,
+                timezone.now(),
+                repr(error)[:2000],
+                body,
+            ],
+        )
+
+
+def replay_dead_letters(project_id: UUID) -> int:
+    """Put a project's dead letters back into its lane and return how many."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM dead_letter WHERE project_id = %s RETURNING body, received_at",
+            [project_id],
+        )
+        letters = cursor.fetchall()
+        for body, received_at in letters:
+            cursor.execute(
+                "INSERT INTO inbox (project_id, run_count, body, received_at) VALUES (%s, 1, %s, %s)",
+                [project_id, body, received_at],
+            )
+    if letters:
+        doorbell.ring(project_id)
+    return len(letters)
+
+
+def _place_rows(workspace_id: UUID, rows: Sequence[Claimed]) -> int:
+    """Move the operations of a workspace's lane to the lanes of their projects, as far as they are known."""
+    lanes: set[UUID] = set()
+    for row in rows:
+        try:
+            batch = inbox.unpack(row.body)
+        except UnreadableBatch as error:
+            batch = Batch()
+            with transaction.atomic():
+                _bury(workspace_id, row, None, row.body, error)
+        with transaction.atomic():
+            if not inbox.hold(workspace_id, [row]):
+                continue
+            for lane_id, part in _placed_parts(workspace_id, batch, row).items():
+                not_before = timezone.now() + UNPLACED_RETRY if lane_id == workspace_id else None
+                inbox.put(lane_id, part, received_at=row.received_at, not_before=not_before)
+                lanes.add(lane_id)
+            inbox.settle(workspace_id, [row])
+    for lane_id in lanes - {workspace_id}:
+        doorbell.ring(lane_id)
+    return 0
+
+
+def _placed_parts(workspace_id: UUID, batch: Batch, row: Claimed) -> dict[UUID, Batch]:
+    """Split a batch by where its content belongs; the workspace's own key holds what has to wait."""
+    project_ids = workspace_project_ids(workspace_id)
+    unsettled = [run for run in batch.runs if not (run.is_placed and run.project_id)]
+    left = placing.place_by_stored_runs(project_ids, unsettled)
+    placing.place_within_request(batch.runs)
+    is_late = timezone.now() - row.received_at > placing.PATIENCE
+    if is_late and left:
+        _place_by_themselves(workspace_id, left)
+    parts: dict[UUID, Batch] = {}
+
+    def part(lane_id: UUID | None) -> Batch:
+        return parts.setdefault(lane_id or workspace_id, Batch())
+
+    for run in batch.runs:
+        part(run.project_id if run.is_placed else None).runs.append(run)
+    _place_others(workspace_id, batch, project_ids, is_late=is_late)
+    for feedback in batch.feedback:
+        part(feedback.project_id).feedback.append(feedback)
+    for attachment in batch.attachments:
+        part(attachment.project_id if attachment.day else None).attachments.append(attachment)
+    return parts
+
+
+def _place_by_themselves(workspace_id: UUID, runs: Sequence[RunOperation]) -> None:
+    default_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT)
+    for run in runs:
+        if not (run.is_placed and run.project_id):
+            placing.place_by_itself(run, default_id)
+
+
+def _place_others(
+    workspace_id: UUID, batch: Batch, project_ids: Sequence[UUID], *, is_late: bool
+) -> None:
+    """Place attachments and feedback beside their runs, or, when it is late, by themselves."""
+    attachments = placing.place_attachments(batch.attachments, batch.runs)
+    feedback = [item for item in batch.feedback if item.project_id is None]
+    run_ids = {item.run_id for item in (*attachments, *feedback) if item.run_id is not None}
+    places = placing.find_places(project_ids, run_ids)
+    default_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT) if is_late else None
+    for attachment in attachments:
+        place = places.get(attachment.run_id)
+        if place is not None:
+            attachment.project_id, attachment.trace_id, attachment.day = place
+        elif is_late:
+            day = placing.uuid7_day(attachment.run_id) or timezone.now().date()
+            attachment.project_id, attachment.trace_id, attachment.day = (
+                default_id,
+                attachment.run_id,
+                day,
+            )
+    for item in feedback:
+        place = places.get(item.run_id) if item.run_id is not None else None
+        item.project_id = place.project_id if place is not None else default_id

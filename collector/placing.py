@@ -1,0 +1,141 @@
+"""Which project, trace and day an operation belongs to, where it does not say so itself.
+
+A patch by run id alone, or a child that names its parent only, is *unplaced*. First the request it came
+with is searched (pure), then the stored runs (the worker). What stays unplaced for PATIENCE is stored
+as a trace of its own: shown is better than lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from collector.wire.operations import AttachmentOperation, RunOperation
+
+PATIENCE = timedelta(seconds=60)  # a create that is a minute behind its update is not coming
+UUID7_UNIX_MS_SHIFT = 80
+
+
+class Place(NamedTuple):
+    """Where a run lies."""
+
+    project_id: UUID
+    trace_id: UUID
+    day: date
+
+
+def place_within_request(runs: Sequence[RunOperation]) -> None:
+    """Give unplaced operations the place of a run (their own, or their parent) in the same request."""
+    places: dict[UUID, Place] = {
+        run.id: Place(run.project_id, run.trace_id, run.day)
+        for run in runs
+        if run.trace_id is not None and run.day is not None and run.project_id is not None
+    }
+    by_trace = {place.trace_id: place for place in places.values()}
+    waiting = [run for run in runs if not _is_settled(run)]
+    while waiting:
+        left = []
+        for run in waiting:
+            place = (
+                places.get(run.id)
+                or (places.get(run.parent_run_id) if run.parent_run_id else None)
+                or (by_trace.get(run.trace_id) if run.trace_id else None)
+            )
+            if place is None:
+                left.append(run)
+                continue
+            _settle(run, place)
+            places[run.id] = place
+        if len(left) == len(waiting):
+            return
+        waiting = left
+
+
+def place_by_stored_runs(
+    project_ids: Collection[UUID], runs: Sequence[RunOperation]
+) -> list[RunOperation]:
+    """Place what the stored runs of these projects can place; return what is still unplaced."""
+    wanted = {
+        key for run in runs for key in (run.id, run.parent_run_id, run.trace_id) if key is not None
+    }
+    places = find_places(project_ids, wanted)
+    left = []
+    for run in runs:
+        place = (
+            places.get(run.id)
+            or (places.get(run.parent_run_id) if run.parent_run_id else None)
+            or (places.get(run.trace_id) if run.trace_id else None)
+        )
+        if place is None:
+            left.append(run)
+        else:
+            _settle(run, place)
+    return left
+
+
+def find_places(project_ids: Collection[UUID], run_ids: Collection[UUID]) -> dict[UUID, Place]:
+    """Return the places of the stored runs among `run_ids` in these projects."""
+    if not project_ids or not run_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, project_id, trace_id, day FROM run"
+            " WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[]) ORDER BY day DESC, project_id",
+            [list(project_ids), list(run_ids)],
+        )
+        return {run_id: Place(*place) for run_id, *place in reversed(cursor.fetchall())}
+
+
+def place_by_itself(run: RunOperation, default_project_id: UUID) -> None:
+    """Place an operation that nothing else places: under its trace, its parent, or itself."""
+    run.project_id = run.project_id or default_project_id
+    run.trace_id = run.trace_id or run.parent_run_id or run.id
+    run.day = (
+        run.day
+        or uuid7_day(run.trace_id)
+        or (run.start_time or run.received_at).astimezone(UTC).date()
+    )
+
+
+def place_attachments(
+    attachments: Iterable[AttachmentOperation], runs: Iterable[RunOperation]
+) -> list[AttachmentOperation]:
+    """Give attachments the place of their run; return those whose run is not among `runs`."""
+    places = {run.id: run for run in runs if _is_settled(run)}
+    left = []
+    for attachment in attachments:
+        run = places.get(attachment.run_id)
+        if run is None:
+            left.append(attachment)
+        else:
+            attachment.project_id, attachment.trace_id, attachment.day = (
+                run.project_id,
+                run.trace_id,
+                run.day,
+            )
+    return left
+
+
+def uuid7_day(value: UUID) -> date | None:
+    """Return the day in a version 7 UUID, or None for other versions and nonsense times."""
+    if value.version != 7:
+        return None
+    try:
+        return datetime.fromtimestamp((value.int >> UUID7_UNIX_MS_SHIFT) / 1000, UTC).date()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _is_settled(run: RunOperation) -> bool:
+    return run.is_placed and run.project_id is not None
+
+
+def _settle(run: RunOperation, place: Place) -> None:
+    """Take the place; what the operation says itself stays, but a project only for a run that is new."""
+    if run.is_update or run.project_id is None:
+        run.project_id = place.project_id
+    run.trace_id, run.day = place.trace_id, place.day

@@ -1,0 +1,171 @@
+"""One line that tells a reader what went in or came out of a run.
+
+Not a renderer: it looks for the words (a message's text, a tool call, documents) in the shapes that
+LangChain, OpenAI and Anthropic payloads have (LangSmith protocol 4.5), and falls back to compact JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+PREVIEW_CHARACTERS = 160  # previews are the largest part of a run's row
+_TEXT_KEYS = (
+    "input",
+    "output",
+    "question",
+    "query",
+    "text",
+    "answer",
+    "content",
+    "result",
+    "prompt",
+    "messages",
+)
+
+
+def preview(value: Any) -> str | None:
+    """Return the preview, at most PREVIEW_CHARACTERS long, or None where there is nothing to show."""
+    text = _words(value, 0)
+    if text is None:
+        text = _compact(value)
+    return _one_line(text) or None
+
+
+def _one_line(text: str) -> str:
+    # Cut before splitting: a 10 MB string must not be split into words for 160 characters.
+    line = " ".join(text[: PREVIEW_CHARACTERS * 4].replace("\0", "\ufffd").split())
+    if len(line) > PREVIEW_CHARACTERS:
+        line = line[: PREVIEW_CHARACTERS - 1] + "…"
+    return line.encode("utf-8", "replace").decode()
+
+
+def _words(value: Any, depth: int) -> str | None:
+    if depth > 6:
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return _object_words(value, depth)
+    if isinstance(value, list):
+        return _list_words(value, depth)
+    return None
+
+
+def _object_words(value: dict[str, Any], depth: int) -> str | None:
+    if not value:
+        return ""
+    message = _message_words(value, depth)
+    if message is not None:
+        return message
+    for key in ("generations", "choices"):
+        if isinstance(value.get(key), list):
+            return _words(value[key], depth + 1)
+    documents = value.get("documents")
+    if isinstance(documents, list):
+        return _documents_words(documents)
+    for key in _TEXT_KEYS:
+        if value.get(key):
+            return _words(value[key], depth + 1)
+    if len(value) == 1:
+        only = next(iter(value.values()))
+        return _words(only, depth + 1) if isinstance(only, (dict, list, str)) else None
+    return None
+
+
+def _message_words(value: dict[str, Any], depth: int) -> str | None:
+    """Return the words of a message in any of its shapes, or None where `value` is none."""
+    if value.get("lc") == 1 and isinstance(value.get("kwargs"), dict):
+        kwargs = value["kwargs"]
+        return (
+            _message_words({"type": "", **kwargs}, depth)
+            if "content" in kwargs
+            else _words(kwargs, depth + 1)
+        )
+    if isinstance(value.get("message"), dict):  # a generation or an OpenAI choice
+        return _message_words(value["message"], depth + 1)
+    if "content" not in value or not ({"role", "type", "tool_calls"} & value.keys()):
+        return None
+    text = _content_words(value["content"])
+    if text:
+        return text
+    calls = value.get("tool_calls") or (value.get("additional_kwargs") or {}).get("tool_calls")
+    return _calls_words(calls) if isinstance(calls, list) and calls else ""
+
+
+def _content_words(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    words = []
+    for block in content[:20]:
+        if isinstance(block, str):
+            words.append(block)
+        elif isinstance(block, dict):
+            if isinstance(block.get("text"), str):
+                words.append(block["text"])
+            elif block.get("type") == "tool_use":
+                words.append(f"{block.get('name')}(…)")
+            elif isinstance(block.get("content"), str):
+                words.append(block["content"])
+    return " ".join(words)
+
+
+def _calls_words(calls: list[Any]) -> str:
+    words = []
+    for call in calls[:5]:
+        if not isinstance(call, dict):
+            continue
+        function = call.get("function") if isinstance(call.get("function"), dict) else call
+        arguments = function.get("args", function.get("arguments", {}))
+        if isinstance(arguments, dict):
+            arguments = ", ".join(
+                f"{key}={_short(item)}" for key, item in list(arguments.items())[:4]
+            )
+        words.append(f"{function.get('name')}({str(arguments)[:80]})")
+    return ", ".join(words)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else _compact(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _documents_words(documents: list[Any]) -> str:
+    count = f"{len(documents)} document{'' if len(documents) == 1 else 's'}"
+    first = documents[0] if documents else None
+    if isinstance(first, dict):
+        if isinstance(first.get("kwargs"), dict):
+            first = first["kwargs"]
+        text = first.get("page_content") or first.get("content")
+        if isinstance(text, str):
+            return f"{count}: {text}"
+    return count
+
+
+def _list_words(value: list[Any], depth: int) -> str | None:
+    """Return the words of the last item that has any: the newest message of a conversation."""
+    for item in reversed(value[-8:]):
+        if (
+            isinstance(item, list)
+            and len(item) == 2
+            and all(isinstance(part, str) for part in item)
+        ):
+            return str(item[1])  # ["human", "text"]
+        words = _words(item, depth + 1)
+        if words:
+            return words
+    return None if value else ""
+
+
+def _compact(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list) and len(value) > 20:
+        value = value[:20]
+    try:
+        return orjson.dumps(value, default=str)[: PREVIEW_CHARACTERS * 8].decode("utf-8", "ignore")
+    except (orjson.JSONEncodeError, RecursionError):
+        return str(type(value).__name__)

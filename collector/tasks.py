@@ -1,0 +1,29 @@
+"""Celery tasks. Each is safe to run twice and safe to lose: rows are the truth, messages are hints."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from collector.drain import drain_lane
+from collector.storage.partitions import ensure_coming_days
+from collector.storage.seal import seal_due_traces
+
+
+@shared_task
+def drain(lane_id: str) -> int:
+    """Write what waits in one lane of the inbox; return how many operations on runs it was."""
+    return drain_lane(UUID(lane_id))
+
+
+@shared_task
+def seal() -> int:
+    """Fold the blocks of traces that have gone quiet; return how many traces."""
+    return seal_due_traces()
+
+
+@shared_task
+def make_partitions() -> int:
+    """Make the partitions of the coming days; return how many days were new."""
+    return ensure_coming_days()
