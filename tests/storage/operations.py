@@ -31,7 +31,16 @@ payloads = st.one_of(
         lambda n, word: json.dumps(
             {
                 "generations": [
-                    [{"text": word, "message": {"kwargs": {"usage_metadata": {"input_tokens": n, "output_tokens": 1}}}}]
+                    [
+                        {
+                            "text": word,
+                            "message": {
+                                "kwargs": {
+                                    "usage_metadata": {"input_tokens": n, "output_tokens": 1}
+                                }
+                            },
+                        }
+                    ]
                 ]
             }
         ).encode(),
@@ -40,14 +49,20 @@ payloads = st.one_of(
     ),
 )
 metadata_values = st.dictionaries(
-    st.sampled_from(["thread_id", "session_id", "user_id", "ls_model_name", "x"]), st.sampled_from(["a", "b", 7]), max_size=3
+    st.sampled_from(["thread_id", "session_id", "user_id", "ls_model_name", "x"]),
+    st.sampled_from(["a", "b", 7]),
+    max_size=3,
 )
 extras = st.one_of(
     st.just(b""),
     st.builds(
-        lambda metadata, runtime, top: json.dumps({"metadata": metadata, "runtime": runtime, **top}).encode(),
+        lambda metadata, runtime, top: json.dumps(
+            {"metadata": metadata, "runtime": runtime, **top}
+        ).encode(),
         metadata_values,
-        st.dictionaries(st.sampled_from(["sdk", "platform"]), st.sampled_from(["p", "q"]), max_size=2),
+        st.dictionaries(
+            st.sampled_from(["sdk", "platform"]), st.sampled_from(["p", "q"]), max_size=2
+        ),
         st.dictionaries(st.sampled_from(["batch_size", "options"]), st.integers(0, 3), max_size=2),
     ),
 )
@@ -74,7 +89,9 @@ def run_operations(draw: st.DrawFn, run_id: UUID, trace_id: UUID) -> RunOperatio
         inputs=draw(payloads),
         outputs=draw(payloads),
         events=draw(
-            st.sampled_from([b"", b"[]", b'[{"name": "new_token", "time": "2026-11-24T12:00:01+00:00"}]'])
+            st.sampled_from(
+                [b"", b"[]", b'[{"name": "new_token", "time": "2026-11-24T12:00:01+00:00"}]']
+            )
         ),
         extra=draw(extras),
         serialized=draw(st.sampled_from([b"", b'{"name": "m"}'])),
@@ -89,7 +106,9 @@ def traces(draw: st.DrawFn) -> list[RunOperation]:
     run_ids = [trace_id, *draw(st.lists(st.uuids(version=4), max_size=2, unique=True))]
     return draw(
         st.lists(
-            st.sampled_from(run_ids).flatmap(lambda run_id: run_operations(run_id, trace_id)), min_size=1, max_size=9
+            st.sampled_from(run_ids).flatmap(lambda run_id: run_operations(run_id, trace_id)),
+            min_size=1,
+            max_size=9,
         )
     )
 
@@ -104,10 +123,16 @@ def store(project_id: UUID, batches: Iterable[Sequence[RunOperation]]) -> None:
 def stored(project_id: UUID) -> dict[str, Any]:
     """Return all that is stored of a project, in a form that can be compared across projects."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(run_row.COLUMNS)} FROM run WHERE project_id = %s", [project_id])
-        runs = {row[1]: dict(zip(run_row.COLUMNS[1:], row[1:], strict=True)) for row in cursor.fetchall()}
         cursor.execute(
-            f"SELECT {', '.join(trace_row.COLUMNS)}, last_heard_at FROM trace WHERE project_id = %s", [project_id]
+            f"SELECT {', '.join(run_row.COLUMNS)} FROM run WHERE project_id = %s", [project_id]
+        )
+        runs = {
+            row[1]: dict(zip(run_row.COLUMNS[1:], row[1:], strict=True))
+            for row in cursor.fetchall()
+        }
+        cursor.execute(
+            f"SELECT {', '.join(trace_row.COLUMNS)}, last_heard_at FROM trace WHERE project_id = %s",
+            [project_id],
         )
         found = {
             row[1]: dict(zip((*trace_row.COLUMNS[1:], "last_heard_at"), row[1:], strict=True))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.storage.seal import seal_trace
 from collector.wire.operations import RunOperation
-from django.db import transaction
 from tests.storage.operations import DAY, new_project_id, store, stored, traces
 
 pytestmark = pytest.mark.usefixtures("store")
 through_tables = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -47,7 +49,7 @@ def test_any_order_repetition_and_split_gives_the_same_rows(
 def test_sealing_changes_nothing_that_a_reader_sees(
     arrival: tuple[list[RunOperation], list[list[RunOperation]]],
 ) -> None:
-    operations, batches = arrival
+    _operations, batches = arrival
     project_id = new_project_id()
     store(project_id, batches)
     before = stored(project_id)
