@@ -268,7 +268,8 @@ def _place_others(
     """Place attachments and feedback beside their runs, or, when it is late, by themselves."""
     attachments = placing.place_attachments(batch.attachments, batch.runs)
     feedback = [item for item in batch.feedback if item.project_id is None]
-    run_ids = {item.run_id for item in (*attachments, *feedback) if item.run_id is not None}
+    run_ids = {item.run_id for item in attachments}
+    run_ids |= {item.run_id for item in feedback if item.run_id is not None}
     places = placing.find_places(project_ids, run_ids)
     default_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT) if is_late else None
     for attachment in attachments:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from collector.wire.operations import (
     FORMAT_VERSION,
     Batch,
     DecodedRequest,
+    FeedbackOperation,
     Rejection,
     RunOperation,
     pack_batch,
@@ -38,7 +39,7 @@ CLAIM_ROWS = 64
 CLAIM_BYTES = 4 << 20  # compressed
 # A claim is over after this, in case its worker died. One that is still at work is safe: it holds the
 # rows locked.
-LEASE = timedelta(seconds=5)
+LEASE_SECONDS = 5.0
 MAX_ATTEMPTS = 3
 MAX_BATCH_BYTES = (
     512 << 20
@@ -128,7 +129,7 @@ def unpack(body: bytes) -> Batch:
 
 
 def claim(lane_id: UUID, *, max_rows: int = CLAIM_ROWS) -> list[Claimed]:
-    """Take the oldest due rows of a lane for LEASE, committed before the work begins.
+    """Take the oldest due rows of a lane for LEASE_SECONDS, committed before the work begins.
 
     A row that kills its worker is thus counted, and comes back when the lease is over. Rows that were
     tried MAX_ATTEMPTS times come alone, so that a killer stops nothing else.
@@ -147,13 +148,17 @@ def claim(lane_id: UUID, *, max_rows: int = CLAIM_ROWS) -> list[Claimed]:
             return []
         cursor.execute(
             """
-            UPDATE inbox SET attempts = attempts + 1, not_before = clock_timestamp() + %s
+            UPDATE inbox SET attempts = attempts + 1, not_before = clock_timestamp() + make_interval(secs => %s)
              WHERE project_id = %s AND id = ANY(%s)
             RETURNING id, project_id, received_at, attempts, body
             """,
-            [LEASE, lane_id, ids],
+            [LEASE_SECONDS, lane_id, ids],
         )
-        return sorted(Claimed(*row[:4], bytes(row[4])) for row in cursor.fetchall())
+        rows = cursor.fetchall()
+    return sorted(
+        Claimed(row_id, project_id, received_at, attempts, bytes(body))
+        for row_id, project_id, received_at, attempts, body in rows
+    )
 
 
 def _bounded(rows: Sequence[tuple[int, int, int]]) -> list[int]:
@@ -228,7 +233,7 @@ def check_backlog() -> None:
 
 def _resolve_projects(workspace_id: UUID, decoded: DecodedRequest) -> None:
     """Turn names into ids. An id that is no project of the workspace becomes a project of that name."""
-    items = [*decoded.runs, *decoded.feedback]
+    items: list[RunOperation | FeedbackOperation] = [*decoded.runs, *decoded.feedback]
     given = {item.project_id for item in items if item.project_id is not None}
     known = known_project_ids(workspace_id, given)
     for item in items:

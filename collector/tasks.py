@@ -11,19 +11,19 @@ from collector.storage.partitions import ensure_coming_days
 from collector.storage.seal import seal_due_traces
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def drain(lane_id: str) -> int:
     """Write what waits in one lane of the inbox; return how many operations on runs it was."""
     return drain_lane(UUID(lane_id))
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def seal() -> int:
     """Fold the blocks of traces that have gone quiet; return how many traces."""
     return seal_due_traces()
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def make_partitions() -> int:
     """Make the partitions of the coming days; return how many days were new."""
     return ensure_coming_days()

@@ -54,7 +54,7 @@ app.conf.update(
 app.autodiscover_tasks(["collector"])
 
 
-@import_modules.connect
+@import_modules.connect  # type: ignore[untyped-decorator]
 def _add_sweeper(**_kwargs: object) -> None:
     from collector.sweeper import SweeperStep
 

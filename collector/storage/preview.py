@@ -118,7 +118,8 @@ def _calls_words(calls: list[Any]) -> str:
     for call in calls[:5]:
         if not isinstance(call, dict):
             continue
-        function = call.get("function") if isinstance(call.get("function"), dict) else call
+        inner = call.get("function")
+        function = inner if isinstance(inner, dict) else call
         arguments = function.get("args", function.get("arguments", {}))
         if isinstance(arguments, dict):
             arguments = ", ".join(

@@ -93,7 +93,8 @@ def seal_trace(project_id: UUID, trace_id: UUID, day: date) -> None:
 
 
 def _smallest(blocks: Iterable[tuple[UUID, int]]) -> list[UUID]:
-    chosen, size = [], 0
+    chosen: list[UUID] = []
+    size = 0
     for block_id, block_bytes in blocks:
         size += block_bytes
         if size > MAX_SEALED_BYTES and chosen:

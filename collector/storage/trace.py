@@ -71,15 +71,9 @@ class TraceRow:
             old is not None and old.end_time is not None
         )
         self.error_count += (new.status == "error") - (old is not None and old.status == "error")
-        self.prompt_tokens += _counted(new, new.prompt_tokens) - _counted(
-            old, old and old.prompt_tokens
-        )
-        self.completion_tokens += _counted(new, new.completion_tokens) - _counted(
-            old, old and old.completion_tokens
-        )
-        self.total_tokens += _counted(new, new.total_tokens) - _counted(
-            old, old and old.total_tokens
-        )
+        for column in ("prompt_tokens", "completion_tokens", "total_tokens"):
+            change = _counted(new, column) - _counted(old, column)
+            setattr(self, column, getattr(self, column) + change)
         if new.first_token_time is not None:
             self.first_token_time = min(
                 self.first_token_time or new.first_token_time, new.first_token_time
@@ -98,5 +92,5 @@ class TraceRow:
             setattr(self, column, getattr(root, column))
 
 
-def _counted(row: RunRow | None, tokens: int | None) -> int:
-    return tokens or 0 if row is not None and row.is_counted else 0
+def _counted(row: RunRow | None, column: str) -> int:
+    return getattr(row, column) or 0 if row is not None and row.is_counted else 0

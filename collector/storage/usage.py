@@ -64,7 +64,8 @@ def _from_generations(generations: list[Any]) -> Tokens | None:
 def _from_message(message: Any) -> Tokens | None:
     if not isinstance(message, dict):
         return None
-    fields = message.get("kwargs") if isinstance(message.get("kwargs"), dict) else message
+    kwargs = message.get("kwargs")
+    fields = kwargs if isinstance(kwargs, dict) else message
     found = _from_usage(fields.get("usage_metadata"))
     if found is not None:
         return found
