@@ -9,3 +9,6 @@ class CollectorConfig(AppConfig):
     """Ingest, storage and the read side."""
 
     name = "collector"
+
+    def ready(self) -> None:
+        from collector import checks  # noqa: F401 (registers itself, once apps are loaded)
