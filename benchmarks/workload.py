@@ -22,7 +22,14 @@ SENTENCES = [
     for sentence in re.split(r"(?<=[.:])\s+", re.sub(r"\s+", " ", text))
     if 30 < len(sentence) < 400
 ]
-APPS = ("support_agent", "refund_flow", "docs_assistant", "research_agent", "code_review", "order_desk")
+APPS = (
+    "support_agent",
+    "refund_flow",
+    "docs_assistant",
+    "research_agent",
+    "code_review",
+    "order_desk",
+)
 TOOLS = ("lookup_order", "search_docs", "check_policy", "create_label", "refund", "escalate")
 MODELS = ("gpt-4.1", "gpt-4.1-mini", "claude-sonnet-4-5")
 
@@ -38,7 +45,12 @@ def words(rng: random.Random, sentences: int) -> str:
 
 
 def message(kind: str, content: str, **kwargs: Any) -> dict[str, Any]:
-    name = {"human": "HumanMessage", "ai": "AIMessage", "system": "SystemMessage", "tool": "ToolMessage"}[kind]
+    name = {
+        "human": "HumanMessage",
+        "ai": "AIMessage",
+        "system": "SystemMessage",
+        "tool": "ToolMessage",
+    }[kind]
     return {
         "lc": 1,
         "type": "constructor",
@@ -57,15 +69,24 @@ class Trace:
         self.system = message("system", words(app_rng, 9))
         self.project = project
         self.clock = start
-        self.thread_id = str(uuid.UUID(int=random.Random(f"{seed}/thread/{index // 4}").getrandbits(128), version=4))
+        self.thread_id = str(
+            uuid.UUID(int=random.Random(f"{seed}/thread/{index // 4}").getrandbits(128), version=4)
+        )
         self.user_id = f"u_{index % 997}"
         self.runs: list[dict[str, Any]] = []
 
-    def open(self, parent: dict[str, Any] | None, name: str, run_type: str, inputs: Any, **extra: Any) -> dict[str, Any]:
+    def open(
+        self, parent: dict[str, Any] | None, name: str, run_type: str, inputs: Any, **extra: Any
+    ) -> dict[str, Any]:
         self.clock += timedelta(microseconds=self.rng.randrange(200, 4000))
         run_id = uuid7(self.clock, self.rng)
         segment = f"{self.clock:%Y%m%dT%H%M%S%fZ}{run_id}"
-        metadata = {"thread_id": self.thread_id, "user_id": self.user_id, "revision_id": "v1.14.2", "env": "prod"}
+        metadata = {
+            "thread_id": self.thread_id,
+            "user_id": self.user_id,
+            "revision_id": "v1.14.2",
+            "env": "prod",
+        }
         run = {
             "id": str(run_id),
             "trace_id": parent["trace_id"] if parent else str(run_id),
@@ -93,12 +114,17 @@ class Trace:
         self.runs.append(run)
         return run
 
-    def close(self, run: dict[str, Any], outputs: Any, seconds: float, error: str | None = None) -> None:
+    def close(
+        self, run: dict[str, Any], outputs: Any, seconds: float, error: str | None = None
+    ) -> None:
         self.clock += timedelta(seconds=seconds)
         run["end_time"] = self.clock.isoformat()
         run["outputs"] = outputs
         run["error"] = error
-        run["events"] = [*run["events"], {"name": "error" if error else "end", "time": self.clock.isoformat()}]
+        run["events"] = [
+            *run["events"],
+            {"name": "error" if error else "end", "time": self.clock.isoformat()},
+        ]
 
     def model(self, parent: dict[str, Any], messages: list[Any], answer: dict[str, Any]) -> None:
         rng, model = self.rng, MODELS[self.rng.randrange(len(MODELS))]
@@ -108,13 +134,24 @@ class Trace:
             invocation_params={"model": model, "temperature": 0.2, "tools": [{"type": "function", "function": {"name": t, "parameters": {"type": "object", "properties": {"query": {"type": "string"}}}}} for t in TOOLS]},
             options={"stop": None}, batch_size=1,
         )  # fmt: skip
-        run["events"].append({"name": "new_token", "time": (self.clock + timedelta(milliseconds=300)).isoformat(), "kwargs": {}})
+        run["events"].append(
+            {
+                "name": "new_token",
+                "time": (self.clock + timedelta(milliseconds=300)).isoformat(),
+                "kwargs": {},
+            }
+        )
         prompt = len(json.dumps(messages)) // 4
         usage = {"input_tokens": prompt, "output_tokens": rng.randrange(20, 400)}
         usage["total_tokens"] = usage["input_tokens"] + usage["output_tokens"]
         answer["kwargs"]["usage_metadata"] = usage
         answer["kwargs"]["response_metadata"] = {"model_name": model, "finish_reason": "stop"}
-        outputs = {"generations": [[{"text": answer["kwargs"]["content"], "message": answer, "type": "ChatGeneration"}]], "llm_output": {"token_usage": {}}}
+        outputs = {
+            "generations": [
+                [{"text": answer["kwargs"]["content"], "message": answer, "type": "ChatGeneration"}]
+            ],
+            "llm_output": {"token_usage": {}},
+        }
         self.close(run, outputs, rng.uniform(0.4, 3.0))
 
     def build(self) -> list[dict[str, Any]]:
@@ -122,46 +159,105 @@ class Trace:
         history = []
         # one thread in sixteen is long: that is where the 45 KB payloads at p99 come from
         for _ in range(rng.randrange(30, 75) if rng.random() < 1 / 16 else rng.randrange(0, 5)):
-            history += [message("human", words(rng, rng.randrange(1, 3))), message("ai", words(rng, rng.randrange(1, 4)))]
+            history += [
+                message("human", words(rng, rng.randrange(1, 3))),
+                message("ai", words(rng, rng.randrange(1, 4))),
+            ]
         messages = [*history, message("human", words(rng, rng.randrange(1, 4)))]
         root = self.open(None, self.app, "chain", {"messages": list(messages)})
         for step in range(rng.choices((1, 2, 3, 5), (3, 5, 3, 1))[0]):
-            node = self.open(root, "model", "chain", {"messages": list(messages)}, metadata={"langgraph_step": step, "langgraph_node": "model"})
-            prompt = self.open(node, "ChatPromptTemplate", "prompt", {"question": messages[-1]["kwargs"]["content"]})
+            node = self.open(
+                root,
+                "model",
+                "chain",
+                {"messages": list(messages)},
+                metadata={"langgraph_step": step, "langgraph_node": "model"},
+            )
+            prompt = self.open(
+                node,
+                "ChatPromptTemplate",
+                "prompt",
+                {"question": messages[-1]["kwargs"]["content"]},
+            )
             self.close(prompt, {"output": messages[-1]}, 0.001)
-            calls = [{"name": rng.choice(TOOLS), "args": {"query": words(rng, 1)[:80]}, "id": f"call_{rng.getrandbits(64):x}", "type": "tool_call"} for _ in range(rng.randrange(1, 3))]
+            calls = [
+                {
+                    "name": rng.choice(TOOLS),
+                    "args": {"query": words(rng, 1)[:80]},
+                    "id": f"call_{rng.getrandbits(64):x}",
+                    "type": "tool_call",
+                }
+                for _ in range(rng.randrange(1, 3))
+            ]
             answer = message("ai", "", tool_calls=calls)
             self.model(node, messages, answer)
             self.close(node, {"messages": [answer]}, 0.001)
             messages = [*messages, answer]
             for call in calls:
                 messages = [*messages, self.tool(root, call)]
-        node = self.open(root, "model", "chain", {"messages": list(messages)}, metadata={"langgraph_node": "model"})
+        node = self.open(
+            root,
+            "model",
+            "chain",
+            {"messages": list(messages)},
+            metadata={"langgraph_node": "model"},
+        )
         answer = message("ai", words(rng, rng.randrange(2, 8)))
         self.model(node, messages, answer)
         self.close(node, {"messages": [answer]}, 0.001)
         failed = rng.random() < 0.03
-        self.close(root, None if failed else {"messages": [*messages, answer]}, 0.002, error=f"TimeoutError('{words(rng, 1)[:60]}')\n\nTraceback (most recent call last):\n{words(rng, 5)}" if failed else None)
+        self.close(
+            root,
+            None if failed else {"messages": [*messages, answer]},
+            0.002,
+            error=f"TimeoutError('{words(rng, 1)[:60]}')\n\nTraceback (most recent call last):\n{words(rng, 5)}"
+            if failed
+            else None,
+        )
         return self.runs
 
     def tool(self, root: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
         rng = self.rng
-        node = self.open(root, "tools", "chain", {"tool_call": call}, metadata={"langgraph_node": "tools"})
-        run = self.open(node, call["name"], "tool", {"input": json.dumps(call["args"])}, tool_call_id=call["id"])
+        node = self.open(
+            root, "tools", "chain", {"tool_call": call}, metadata={"langgraph_node": "tools"}
+        )
+        run = self.open(
+            node, call["name"], "tool", {"input": json.dumps(call["args"])}, tool_call_id=call["id"]
+        )
         if call["name"] == "search_docs":
-            retriever = self.open(run, "VectorStoreRetriever", "retriever", {"query": call["args"]["query"]})
-            documents = [{"page_content": words(rng, rng.randrange(2, 12)), "metadata": {"source": f"docs/{n}.md", "score": round(rng.random(), 3)}, "type": "Document"} for n in range(4)]
+            retriever = self.open(
+                run, "VectorStoreRetriever", "retriever", {"query": call["args"]["query"]}
+            )
+            documents = [
+                {
+                    "page_content": words(rng, rng.randrange(2, 12)),
+                    "metadata": {"source": f"docs/{n}.md", "score": round(rng.random(), 3)},
+                    "type": "Document",
+                }
+                for n in range(4)
+            ]
             self.close(retriever, {"documents": documents}, rng.uniform(0.02, 0.2))
             content = "\n\n".join(document["page_content"] for document in documents)
         else:
-            content = json.dumps({"order_id": rng.randrange(9999), "note": words(rng, rng.randrange(1, 4))})
-        result = message("tool", content, tool_call_id=call["id"], name=call["name"], status="success")
+            content = json.dumps(
+                {"order_id": rng.randrange(9999), "note": words(rng, rng.randrange(1, 4))}
+            )
+        result = message(
+            "tool", content, tool_call_id=call["id"], name=call["name"], status="success"
+        )
         self.close(run, {"output": result}, rng.uniform(0.01, 0.4))
         self.close(node, {"messages": [result]}, 0.001)
         return result
 
 
-def traces(count: int, *, project: str = "bench", seed: int = 1, start: datetime | None = None, spacing: float = 0.05) -> Iterator[list[dict[str, Any]]]:
+def traces(
+    count: int,
+    *,
+    project: str = "bench",
+    seed: int = 1,
+    start: datetime | None = None,
+    spacing: float = 0.05,
+) -> Iterator[list[dict[str, Any]]]:
     """Yield traces, each a list of complete runs, `spacing` seconds apart from `start` (default: an hour ago)."""
     start = start or datetime.now(UTC) - timedelta(hours=1)
     for index in range(count):
