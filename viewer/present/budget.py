@@ -7,6 +7,7 @@ from dataclasses import dataclass
 PAGE_CHARS = 400_000
 PAGE_MARKDOWN_CHARS = 80_000
 PAGE_JSON_NODES = 4_000
+PAGE_IMAGE_CHARS = 8 << 20
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class Budget:
     chars: int = PAGE_CHARS
     markdown_chars: int = PAGE_MARKDOWN_CHARS
     json_nodes: int = PAGE_JSON_NODES
+    image_chars: int = PAGE_IMAGE_CHARS
     omissions: int = 0  # how often something was left out
 
     def take_chars(self, wanted: int) -> int:
@@ -35,3 +37,10 @@ class Budget:
         """Whether one more line of JSON may be written; counts it if so."""
         self.json_nodes -= 1
         return self.json_nodes >= 0
+
+    def take_image(self, wanted: int) -> bool:
+        """Whether a picture of this length may be put into the page; counts it if so."""
+        if wanted > self.image_chars:
+            return False
+        self.image_chars -= wanted
+        return True

@@ -29,6 +29,9 @@ class Html(str):
         return self
 
 
+EMPTY = Html()
+
+
 def join(pieces: Iterable[str]) -> Html:
     """Return one piece of markup of many: the pieces must be markup already."""
     return Html("".join(pieces))

@@ -15,6 +15,7 @@ TABS = ("run", "feedback", "metadata", "events", "raw")
 FORMS = ("", "json")  # of a block: its picture, or the JSON behind it
 MAX_ROWS_ASKED = 20_000
 MAX_OPEN_GROUPS = 50
+MAX_TEXT_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class TraceQuery:
     input_form: str = ""
     output_form: str = ""
     show_all_messages: bool = False
+    text: str = ""  # what is looked for in the tree
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> TraceQuery:
@@ -44,6 +46,7 @@ class TraceQuery:
             input_form=_one_of(FORMS, query.get("input", "")),
             output_form=_one_of(FORMS, query.get("output", "")),
             show_all_messages=query.get("messages") == "all",
+            text=query.get("q", "").strip()[:MAX_TEXT_CHARS],
         )
 
     def url(self, **changes: Any) -> str:
@@ -56,9 +59,14 @@ class TraceQuery:
         fresh = {"input_form": "", "output_form": "", "show_all_messages": False}
         return self.url(**{**fresh, **changes, "run": run_id})
 
+    def fields(self, *left_out: str) -> list[tuple[str, str]]:
+        """Return the query string as pairs: what a form has to carry along."""
+        return [pair for pair in self._pairs() if pair[0] not in left_out]
+
     def _pairs(self) -> list[tuple[str, str]]:
         pairs = [
             ("view", "" if self.view == VIEWS[0] else self.view),
+            ("q", self.text),
             ("plumbing", "show" if self.show_plumbing else ""),
             ("open", ",".join(sorted(str(group) for group in self.open_groups))),
             ("rows", "" if self.rows == MAX_ROWS else str(self.rows)),

@@ -26,6 +26,7 @@ class TreeOptions:
     open_groups: frozenset[UUID] = frozenset()
     selected: UUID | None = None
     max_rows: int = MAX_ROWS
+    text: str = ""  # only runs that hold it, and the runs above them
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +87,7 @@ class TreeLayout:
     duration: float  # seconds from the first start to the last end, never 0
     start_time: datetime
     plumbing_count: int
+    match_count: int  # runs that hold the text looked for
     more_count: int  # rows past the limit, and runs that the call did not read
 
 
@@ -94,16 +96,20 @@ def lay_out_tree(tree: TraceTree, options: TreeOptions, *, now: datetime) -> Tre
     start_time = min((node.run.start_time for node in tree.nodes), default=tree.trace.start_time)
     horizon = (_horizon(tree, now) - start_time).total_seconds()
     roots, plumbing_count = _place(tree.nodes, options, start_time, horizon)
-    ends = [item.end for item in _walk(roots)]
-    duration = max([*ends, 1e-6])
+    duration = max([1e-6, *(item.end for item in _walk(roots))])
     _sum_tokens(roots)
-    rows, more = _write_rows(roots, options, 0 if options.show_plumbing else plumbing_count)
+    match_count = 0
+    if options.text:
+        roots, match_count = _narrow(roots, options.text.casefold())
+    is_whole = options.show_plumbing or options.text
+    rows, more = _write_rows(roots, options, 0 if is_whole else plumbing_count)
     return TreeLayout(
         rows=tuple(rows),
         roots=tuple(roots),
         duration=duration,
         start_time=start_time,
         plumbing_count=plumbing_count,
+        match_count=match_count,
         more_count=more + tree.truncated_count,
     )
 
@@ -163,6 +169,24 @@ def _sum_tokens(roots: Sequence[VisibleRun]) -> None:
         item.tokens = below or item.run.total_tokens or 0
 
 
+def _narrow(roots: Sequence[VisibleRun], text: str) -> tuple[list[VisibleRun], int]:
+    """Keep the runs that hold the text and those above them; return the roots left and the matches."""
+    kept: set[VisibleRun] = set()
+    match_count = 0
+    for item in reversed(_walk(roots)):  # children before their parents
+        is_match = _holds(item.run, text)
+        match_count += is_match
+        item.children = [child for child in item.children if child in kept]
+        if is_match or item.children:
+            kept.add(item)
+    return [root for root in roots if root in kept], match_count
+
+
+def _holds(run: RunSummary, text: str) -> bool:
+    fields = (run.name, run.model, run.error, run.outputs_preview, run.inputs_preview, run.run_type)
+    return any(text in field.casefold() for field in fields if field)
+
+
 # --- Rows -----------------------------------------------------------------------------------------
 
 
@@ -194,7 +218,7 @@ def _write_rows(
             below = list(todo.what) if is_open else []
         else:
             rows.append(RunRow(todo.what, guides))
-            below = _group(todo.what.children)
+            below = list(todo.what.children) if options.text else _group(todo.what.children)
             if todo.is_root and hidden_count and todo.what is roots[-1]:
                 below.append(hidden_count)
         waiting.extend(

@@ -1,0 +1,49 @@
+// While a trace runs the server says when it changed; the tree and the pane of a running run are fetched anew and morphed.
+import { left, loadPane, loadTree, onTree, say } from "./pane.js";
+
+const BETWEEN_MS = 400; // at most one refresh in this time
+const ANYWAY_MS = 10_000; // bars of running work grow, and silence is noticed
+let source, timer, isWaiting = false, refreshedAt = 0, follows = !new URLSearchParams(location.search).has("run");
+
+const isRunning = () => left().dataset.status === "running";
+const heard = () => document.querySelector("[data-heard]");
+
+async function refresh() {
+  isWaiting = false;
+  refreshedAt = performance.now();
+  const paneRuns = ["running", "incomplete"].includes(document.getElementById("run-pane").dataset.status);
+  await loadTree(location.href);
+  if (paneRuns) await loadPane(location.href, { keeps: true });
+  if (!isRunning()) { stop(); say("The trace has ended"); }
+}
+function schedule() {
+  if (isWaiting) return;
+  isWaiting = true;
+  setTimeout(refresh, Math.max(0, BETWEEN_MS - (performance.now() - refreshedAt)));
+}
+function stop() {
+  source?.close();
+  clearInterval(timer);
+  source = undefined;
+}
+function start() {
+  if (source || !isRunning()) return;
+  source = new EventSource(left().dataset.stream);
+  source.addEventListener("changed", schedule);
+  source.addEventListener("open", schedule);
+  source.addEventListener("error", () => {
+    if (heard()) heard().textContent = "Paused, reconnecting";
+    if (source?.readyState === EventSource.CLOSED) { stop(); setTimeout(start, 5_000); }
+  });
+  timer = setInterval(() => document.hidden || schedule(), ANYWAY_MS);
+}
+
+// The newest run stays in view until the reader takes over.
+for (const kind of ["wheel", "pointerdown", "keydown", "touchstart"]) document.addEventListener(kind, () => { follows = false; }, { passive: true });
+onTree(() => {
+  if (follows) [...document.querySelectorAll('#tree > [data-status="running"]')].at(-1)?.scrollIntoView({ block: "nearest" });
+});
+
+addEventListener("pagehide", stop);
+addEventListener("pageshow", start);
+start();
