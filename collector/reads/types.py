@@ -11,7 +11,14 @@ from uuid import UUID
 T = TypeVar("T")
 
 Status = Literal["running", "success", "error", "interrupted", "cancelled", "incomplete"]
-STATUSES: tuple[Status, ...] = ("running", "success", "error", "interrupted", "cancelled", "incomplete")
+STATUSES: tuple[Status, ...] = (
+    "running",
+    "success",
+    "error",
+    "interrupted",
+    "cancelled",
+    "incomplete",
+)
 
 # A run that has not ended, in a trace of which nothing was heard for this long, is shown as incomplete.
 SILENCE_SECONDS = 600
@@ -23,6 +30,17 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None
+    # Set when the time for one page was over before it was full: all that is newer was looked at,
+    # and `next_cursor` goes on from here. Only then "no items" does not mean that there are none.
+    scanned_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """From `start` (inclusive) to `end` (exclusive)."""
+
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +60,11 @@ class ProjectSummary:
     total_tokens: int
     total_cost: Decimal | None
     last_run_time: datetime | None
-    traces_per_bucket: tuple[int, ...] = ()  # equal buckets over the range, oldest first: a sparkline
+    traces_per_bucket: tuple[
+        int, ...
+    ] = ()  # equal buckets over the range, oldest first: a sparkline
     errors_per_bucket: tuple[int, ...] = ()
+    has_figures: bool = True  # False: they would have taken too long, and are all zero or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +125,11 @@ class RunSummary:
     completion_tokens: int | None
     total_tokens: int | None
     total_cost: Decimal | None
-    position: datetime  # time in the run's own dotted_order segment: siblings sort by (position, id)
+    position: (
+        datetime  # time in the run's own dotted_order segment: siblings sort by (position, id)
+    )
+    prompt_cost: Decimal | None = None
+    completion_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +137,7 @@ class RunNode:
     """A run in its place in the tree. Nodes come depth first, root first."""
 
     run: RunSummary
-    depth: int  # 0 is the root
+    depth: int  # 0 is the root; where no root was received, what hangs below it
     child_count: int
     descendant_count: int
     error_count: int  # failed runs below this one
@@ -126,7 +151,7 @@ class TraceTree:
     """A whole trace without payloads."""
 
     trace: TraceSummary
-    nodes: tuple[RunNode, ...]
+    nodes: tuple[RunNode, ...]  # depth first, siblings by (position, id)
     orphan_count: int
     truncated_count: int  # runs past the limit of the call
 
@@ -172,6 +197,7 @@ class RunDetail:
     feedback: tuple[FeedbackSummary, ...] = ()
     raw_sizes: dict[str, int] = field(default_factory=dict)
     payload_error: str | None = None  # set when a stored block could not be read
+    raw: dict[str, bytes] = field(default_factory=dict)  # JSON text per field, exactly as sent
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -190,3 +216,38 @@ class TraceFilter:
     start_from: datetime | None = None  # inclusive
     start_to: datetime | None = None  # exclusive
     thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceCounts:
+    """How many traces there are of each status, among the newest ones that were looked at."""
+
+    total: int  # of the statuses that the filter asks for
+    by_status: dict[Status, int]  # the filter's statuses set aside: the other tabs need numbers too
+    is_capped: bool  # there are older ones that were not counted: show "10,000+"
+
+
+RunField = Literal["is_root", "has_error", "run_type", "status", "trace_id", "tag"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTest:
+    """One comparison with one run. `status` is LangSmith's: pending, success or error."""
+
+    field: RunField
+    value: bool | str | UUID
+    is_negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What a list of runs may be narrowed by. Every field only narrows."""
+
+    ids: tuple[UUID, ...] = ()
+    trace_id: UUID | None = None
+    parent_run_id: UUID | None = None
+    start_from: datetime | None = None  # inclusive
+    start_to: datetime | None = None  # inclusive, as LangSmith has it
+    tests: tuple[RunTest, ...] = ()
+    root_tests: tuple[RunTest, ...] = ()  # passed by the root of the run's trace
+    tree_tests: tuple[RunTest, ...] = ()  # each passed by some run of the run's trace

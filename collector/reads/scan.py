@@ -1,0 +1,163 @@
+"""A page of rows in the order (start_time, id), found by walking the index from a place.
+
+Most filters match many rows and the page is full at once. A rare one would walk millions: it walks
+in growing chunks instead, until the page is full or its time is over. Then the page says how far it
+looked, and its cursor goes on from there.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from collector.reads.cursors import Position
+from collector.reads.sql import Row, fetch_all, time_limit
+
+FIRST_CHUNK_ROWS = 2_000
+LAST_CHUNK_ROWS = 32_000  # about 50 ms of walking each
+CHUNK_GROWTH = 4
+BUDGET_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What to walk. Conditions speak of the table by its own name, or not at all."""
+
+    table: Literal["trace", "run"]
+    columns: str  # the first two are start_time and id
+    conditions: Sequence[str] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    start_from: datetime | None = None  # inclusive
+    start_to: datetime | None = None
+    is_end_inclusive: bool = False
+    has_index: bool = False  # an index serves the conditions: walking in chunks would be slower
+    is_descending: bool = True
+
+
+class ScanResult(NamedTuple):
+    """A page of rows, and where the next one begins (None: there is no more)."""
+
+    rows: list[Row]
+    next_position: Position | None
+    is_cut_short: bool  # the time was over before the page was full
+
+
+class _Stop(NamedTuple):
+    """Stands among the rows of one project: beyond this place it was not looked at."""
+
+    position: Position
+
+
+def scan_page(
+    project_ids: Sequence[UUID],
+    scan: Scan,
+    after: Position | None,
+    limit: int,
+    budget_seconds: float = BUDGET_SECONDS,
+) -> ScanResult:
+    """Return up to `limit` rows of all the projects after a place.
+
+    Raises:
+        ReadTimeout: a single statement took twice the budget.
+    """
+    deadline = time.monotonic() + budget_seconds
+    with time_limit(2 * budget_seconds):
+        walks = [_walk(project_id, scan, after, limit, deadline) for project_id in project_ids]
+        merged = heapq.merge(*walks, key=_place, reverse=scan.is_descending)
+        return _take(merged, limit)
+
+
+def _place(item: Row | _Stop) -> Position:
+    return item.position if isinstance(item, _Stop) else Position(item[0], item[1])
+
+
+def _take(items: Iterator[Row | _Stop], limit: int) -> ScanResult:
+    rows: list[Row] = []
+    for item in items:
+        place = _place(item)
+        last = _place(rows[-1]) if rows else None
+        if isinstance(item, _Stop):
+            return ScanResult(rows, place, is_cut_short=True)
+        # One run may lie in two projects: the cursor cannot stand between its two rows.
+        if len(rows) >= limit and place != last:
+            return ScanResult(rows, last, is_cut_short=False)
+        rows.append(item)
+    return ScanResult(rows, None, is_cut_short=False)
+
+
+def _walk(
+    project_id: UUID, scan: Scan, after: Position | None, limit: int, deadline: float
+) -> Iterator[Row | _Stop]:
+    """Yield one project's rows; at most one more than a page, which tells that there is a next."""
+    position, wanted, chunk = after, limit + 1, FIRST_CHUNK_ROWS
+    while True:
+        end = _end_of_chunk(project_id, scan, position, chunk) if _needs_chunks(scan) else None
+        rows = _rows(project_id, scan, position, end, wanted)
+        yield from rows
+        wanted -= len(rows)
+        if end is None or wanted <= 0:
+            return
+        if time.monotonic() >= deadline:
+            yield _Stop(end)
+            return
+        position, chunk = end, min(chunk * CHUNK_GROWTH, LAST_CHUNK_ROWS)
+
+
+def _needs_chunks(scan: Scan) -> bool:
+    return bool(scan.conditions) and not scan.has_index
+
+
+def _end_of_chunk(
+    project_id: UUID, scan: Scan, after: Position | None, rows: int
+) -> Position | None:
+    """Return the place of the last row of the chunk, or None where the rest is smaller."""
+    order = "DESC" if scan.is_descending else "ASC"
+    params: dict[str, Any] = {"project_id": project_id, "skipped": rows - 1, **scan.params}
+    found = fetch_all(
+        f"SELECT start_time, id FROM {scan.table}"  # noqa: S608 (our own words, see Scan)
+        f" WHERE {' AND '.join(_bounds(scan, after, None, params))}"
+        f" ORDER BY start_time {order}, id {order} OFFSET %(skipped)s LIMIT 1",
+        params,
+    )
+    return Position(*found[0]) if found else None
+
+
+def _rows(
+    project_id: UUID, scan: Scan, after: Position | None, end: Position | None, limit: int
+) -> list[Row]:
+    order = "DESC" if scan.is_descending else "ASC"
+    params: dict[str, Any] = {"project_id": project_id, "limit": limit, **scan.params}
+    conditions = [*_bounds(scan, after, end, params), *scan.conditions]
+    return fetch_all(
+        f"SELECT {scan.columns} FROM {scan.table} WHERE {' AND '.join(conditions)}"  # noqa: S608
+        f" ORDER BY start_time {order}, id {order} LIMIT %(limit)s",
+        params,
+    )
+
+
+def _bounds(
+    scan: Scan, after: Position | None, end: Position | None, params: dict[str, Any]
+) -> list[str]:
+    """Return the conditions that the index (project_id, start_time, id) serves, and add their params."""
+    beyond, within = ("<", ">=") if scan.is_descending else (">", "<=")
+    table = scan.table
+    bounds = [f"{table}.project_id = %(project_id)s"]
+    if after is not None:
+        bounds.append(f"({table}.start_time, {table}.id) {beyond} (%(after_time)s, %(after_id)s)")
+        params |= {"after_time": after.start_time, "after_id": after.id}
+    if end is not None:
+        bounds.append(f"({table}.start_time, {table}.id) {within} (%(end_time)s, %(end_id)s)")
+        params |= {"end_time": end.start_time, "end_id": end.id}
+    if scan.start_from is not None:
+        bounds.append(f"{table}.start_time >= %(start_from)s")
+        params["start_from"] = scan.start_from
+    if scan.start_to is not None:
+        until = "<=" if scan.is_end_inclusive else "<"
+        bounds.append(f"{table}.start_time {until} %(start_to)s")
+        params["start_to"] = scan.start_to
+    return bounds

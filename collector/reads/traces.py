@@ -1,0 +1,198 @@
+"""Traces: the list of a project, its counts, one trace, one trace's tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from collector.reads.cursors import ListKind, decode_cursor, encode_cursor
+from collector.reads.rows import (
+    RUN_COLUMNS,
+    SHOWN_STATUS,
+    TRACE_COLUMNS,
+    run_summary,
+    silent_before,
+    trace_summary,
+)
+from collector.reads.scan import Scan, scan_page
+from collector.reads.sql import escape_like, fetch_all, likely_days, time_limit
+from collector.reads.tree import order_tree
+from collector.reads.types import (
+    STATUSES,
+    Page,
+    Status,
+    TraceCounts,
+    TraceFilter,
+    TraceSummary,
+    TraceTree,
+)
+
+COUNTED_TRACES = 10_000  # of each project; about 25 ms
+COUNT_SECONDS = 2.0
+TREE_SECONDS = 5.0
+MAX_TREE_RUNS = 2_000
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+MATCHES_TEXT = """(trace.name ILIKE %(text)s OR trace.inputs_preview ILIKE %(text)s
+ OR trace.outputs_preview ILIKE %(text)s OR trace.error ILIKE %(text)s)"""
+
+
+def list_traces(
+    project_ids: Sequence[UUID], filter_: TraceFilter, cursor: str | None = None, limit: int = 50
+) -> Page[TraceSummary]:
+    """Return a page of traces, newest first.
+
+    It may hold fewer than `limit` although there are more: see `Page.scanned_to`.
+
+    Raises:
+        BadCursor: `cursor` is not of this list.
+        ReadTimeout: the database took too long.
+    """
+    after = decode_cursor(ListKind.TRACES, cursor) if cursor else None
+    result = scan_page(project_ids, _scan(filter_), after, limit)
+    silent = silent_before()
+    end = result.next_position
+    return Page(
+        items=tuple(trace_summary(row, silent) for row in result.rows),
+        next_cursor=encode_cursor(ListKind.TRACES, end) if end else None,
+        scanned_to=end.start_time if end and result.is_cut_short else None,
+    )
+
+
+def _scan(filter_: TraceFilter) -> Scan:
+    conditions, params = _conditions(filter_)
+    if filter_.statuses:
+        conditions.append(f"{SHOWN_STATUS} = ANY(%(statuses)s)")
+        params["statuses"] = list(filter_.statuses)
+    return Scan(
+        table="trace",
+        columns=TRACE_COLUMNS,
+        conditions=conditions,
+        params=params,
+        start_from=filter_.start_from,
+        start_to=filter_.start_to,
+        has_index=filter_.thread_id is not None,
+    )
+
+
+def _conditions(filter_: TraceFilter) -> tuple[list[str], dict[str, Any]]:
+    """Return all but time and status."""
+    conditions: list[str] = []
+    params: dict[str, Any] = {"silent_before": silent_before()}
+    if filter_.names:
+        conditions.append("trace.name = ANY(%(names)s)")
+        params["names"] = [_storable(name) for name in filter_.names]
+    if filter_.tags:
+        conditions.append("trace.tags @> %(tags)s::text[]")
+        params["tags"] = [_storable(tag) for tag in filter_.tags]
+    if filter_.thread_id is not None:
+        conditions.append("trace.thread_id = %(thread_id)s")
+        params["thread_id"] = _storable(filter_.thread_id)
+    if filter_.text:
+        conditions.append(MATCHES_TEXT)
+        params["text"] = f"%{escape_like(_storable(filter_.text))}%"
+    return conditions, params
+
+
+def _storable(text: str) -> str:
+    """Replace what Postgres refuses, so that a reader who asks for it gets an answer."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCounts:
+    """Count among the newest COUNTED_TRACES traces of the filter's time range and thread.
+
+    Raises:
+        ReadTimeout: the database took too long.
+    """
+    counts: dict[Status, int] = dict.fromkeys(STATUSES, 0)
+    is_capped = False
+    with time_limit(COUNT_SECONDS):
+        for project_id in project_ids:
+            looked_at = 0
+            for status, matching, rows in _count_project(project_id, filter_):
+                counts[status] = counts.get(status, 0) + matching
+                looked_at += rows
+            is_capped |= looked_at >= COUNTED_TRACES
+    wanted = filter_.statuses or tuple(counts)
+    return TraceCounts(sum(counts[status] for status in wanted), counts, is_capped)
+
+
+def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status, int, int]]:
+    """Return (status, matching traces, traces looked at)."""
+    conditions, params = _conditions(filter_)
+    within = ["project_id = %(project_id)s"]
+    if filter_.start_from is not None:
+        within.append("start_time >= %(start_from)s")
+    if filter_.start_to is not None:
+        within.append("start_time < %(start_to)s")
+    if filter_.thread_id is not None:
+        within.append("thread_id = %(thread_id)s")
+    rows = fetch_all(
+        f"SELECT {SHOWN_STATUS}, count(*) FILTER (WHERE {' AND '.join(conditions) or 'true'}), count(*)"  # noqa: S608 (our own words)
+        f" FROM (SELECT * FROM trace WHERE {' AND '.join(within)}"
+        "  ORDER BY start_time DESC, id DESC LIMIT %(counted)s) AS trace GROUP BY 1",
+        {
+            **params,
+            "project_id": project_id,
+            "start_from": filter_.start_from,
+            "start_to": filter_.start_to,
+            "counted": COUNTED_TRACES,
+        },
+    )
+    return [(status, matching, looked_at) for status, matching, looked_at in rows]
+
+
+def get_trace(
+    project_ids: Sequence[UUID], trace_id: UUID, day: date | None = None
+) -> TraceSummary | None:
+    """Return a trace, or None where these projects have none with this id."""
+    params: dict[str, Any] = {"project_ids": list(project_ids), "id": trace_id}
+    query = f"SELECT {TRACE_COLUMNS} FROM trace WHERE project_id = ANY(%(project_ids)s::uuid[]) AND id = %(id)s"  # noqa: S608 (our own words)
+    newest = " ORDER BY day DESC LIMIT 1"
+    rows = []
+    days = [day] if day is not None else likely_days(trace_id)
+    if days:
+        rows = fetch_all(f"{query} AND day = ANY(%(days)s){newest}", {**params, "days": days})
+    if not rows:
+        rows = fetch_all(query + newest, params)
+    return trace_summary(rows[0], silent_before()) if rows else None
+
+
+def get_tree(
+    project_ids: Sequence[UUID], trace_id: UUID, limit: int = MAX_TREE_RUNS
+) -> TraceTree | None:
+    """Return a trace with its first `limit` runs in order of time, as a tree; None for no trace.
+
+    Raises:
+        ReadTimeout: the database took too long.
+    """
+    trace = get_trace(project_ids, trace_id)
+    if trace is None:
+        return None
+    with time_limit(TREE_SECONDS):
+        rows = fetch_all(
+            f"SELECT {RUN_COLUMNS} FROM run WHERE project_id = ANY(%(project_ids)s::uuid[])"  # noqa: S608 (our own words)
+            " AND day = %(day)s AND trace_id = %(trace_id)s"
+            # The root first: whatever its clock says, a cut tree must not lack it.
+            " ORDER BY id <> trace_id, coalesce(position, start_time), id LIMIT %(limit)s",
+            {
+                "project_ids": [trace.project_id],
+                "day": trace.day,
+                "trace_id": trace_id,
+                "limit": limit,
+            },
+        )
+    silent = silent_before()
+    runs = [run_summary(row, trace.last_heard_at, silent) for row in rows]
+    nodes = order_tree(runs, trace_id)
+    return TraceTree(
+        trace=trace,
+        nodes=nodes,
+        orphan_count=sum(node.is_orphan for node in nodes),
+        truncated_count=max(trace.run_count - len(runs), 0),
+    )
