@@ -64,7 +64,7 @@ def list_traces(
 
 
 def _scan(filter_: TraceFilter) -> Scan:
-    conditions, params = _conditions(filter_)
+    conditions, params = trace_conditions(filter_)
     if filter_.statuses:
         conditions.append(f"{SHOWN_STATUS} = ANY(%(statuses)s)")
         params["statuses"] = list(filter_.statuses)
@@ -79,8 +79,8 @@ def _scan(filter_: TraceFilter) -> Scan:
     )
 
 
-def _conditions(filter_: TraceFilter) -> tuple[list[str], dict[str, Any]]:
-    """Return all but time and status."""
+def trace_conditions(filter_: TraceFilter) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions of all but time and status, and their params."""
     conditions: list[str] = []
     params: dict[str, Any] = {"silent_before": silent_before()}
     if filter_.names:
@@ -124,7 +124,7 @@ def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCoun
 
 def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status, int, int]]:
     """Return (status, matching traces, traces looked at)."""
-    conditions, params = _conditions(filter_)
+    conditions, params = trace_conditions(filter_)
     within = ["project_id = %(project_id)s"]
     if filter_.start_from is not None:
         within.append("start_time >= %(start_from)s")

@@ -1,0 +1,88 @@
+"""Payload fields of runs: their JSON text, and the values in it, with a bound on both."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from collector.reads.types import RunSummary
+from collector.storage.blocks import RunPayload
+from collector.storage.payload import fetch_payloads
+
+FIELDS = ("inputs", "outputs", "events", "extra", "serialized", "other")
+
+# Ingest accepts runs of 20 MiB; what is larger came by another way, and is shown as text, cut.
+MAX_VALUE_BYTES = 32 << 20
+CUT_BYTES = 1 << 20
+RUNS_AT_ONCE = 20  # so that whoever stops early has not read the payloads of 100 large runs
+
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+_LONGEST_NUMBER = 4_000  # digits; Python refuses to read numbers past 4,300
+
+
+def iterate_payloads(runs: Sequence[RunSummary]) -> Iterator[tuple[RunSummary, RunPayload]]:
+    """Yield the runs in their order, each with its payload, read as they are asked for."""
+    for first in range(0, len(runs), RUNS_AT_ONCE):
+        part = runs[first : first + RUNS_AT_ONCE]
+        traces: dict[tuple[UUID, date, UUID], list[UUID]] = {}
+        for run in part:
+            traces.setdefault((run.project_id, run.day, run.trace_id), []).append(run.id)
+        payloads = {
+            (project_id, run_id): payload
+            for (project_id, day, trace_id), run_ids in traces.items()
+            for run_id, payload in fetch_payloads([project_id], day, trace_id, run_ids).items()
+        }
+        for run in part:
+            yield run, payloads.get((run.project_id, run.id)) or RunPayload()
+
+
+def payload_texts(payload: RunPayload) -> dict[str, bytes]:
+    """Return the JSON text of each field that has any."""
+    return {field: text for field in FIELDS if (text := getattr(payload, field))}
+
+
+def payload_bytes(payload: RunPayload) -> int:
+    return sum(map(len, payload_texts(payload).values())) + len(payload.error or "")
+
+
+def parse_value(text: bytes) -> Any:
+    """Return the value of a payload field; where nothing can read it as JSON, the text itself.
+
+    None for no text. Integers keep all their digits; NaN and infinities come through.
+    """
+    if not text:
+        return None
+    if len(text) > MAX_VALUE_BYTES:
+        return f"{text[:CUT_BYTES].decode('utf-8', 'replace')}… ({len(text):,} bytes)"
+    # orjson makes a float of an integer past 64 bits, and so changes it. Both readers refuse some texts.
+    readers = (_parse_exactly,) if _LONG_NUMBER.search(text) else (orjson.loads, _parse_exactly)
+    for read in readers:
+        try:
+            return read(text)
+        except (ValueError, RecursionError):
+            continue
+    return text.decode("utf-8", "replace")
+
+
+def _parse_exactly(text: bytes) -> Any:
+    return json.loads(text.decode("utf-8", "replace"), parse_int=_parse_int)
+
+
+def _parse_int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else digits
+
+
+def parse_object(text: bytes) -> dict[str, Any]:
+    value = parse_value(text)
+    return value if isinstance(value, dict) else {}
+
+
+def parse_list(text: bytes) -> list[Any]:
+    value = parse_value(text)
+    return value if isinstance(value, list) else []
