@@ -251,3 +251,30 @@ class RunFilter:
     tests: tuple[RunTest, ...] = ()
     root_tests: tuple[RunTest, ...] = ()  # passed by the root of the run's trace
     tree_tests: tuple[RunTest, ...] = ()  # each passed by some run of the run's trace
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBucket:
+    """Traces that started in one part of a time range."""
+
+    start: datetime
+    end: datetime
+    trace_count: int
+    error_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceOverview:
+    """Figures over a filter. The counts of statuses and names leave that one filter aside: what else could be chosen."""
+
+    trace_count: int
+    error_count: int
+    total_tokens: int
+    total_cost: Decimal | None
+    latency_p50_seconds: float | None
+    latency_p95_seconds: float | None
+    by_status: dict[Status, int]
+    by_name: tuple[tuple[str, int], ...]  # most frequent first
+    by_tag: tuple[tuple[str, int], ...]  # within the filter: several tags must all be there
+    buckets: tuple[TimeBucket, ...]  # oldest first; empty where there is nothing to draw
+    is_capped: bool  # older traces of the time range were not looked at

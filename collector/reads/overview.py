@@ -1,0 +1,146 @@
+"""The whole of what a page of the trace list is cut from: totals, facets, and a histogram over time.
+
+Made in one statement from the newest LOOKED_AT traces of the time range, so that its cost has a bound
+however large a project is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from collector.reads.rows import SHOWN_STATUS, silent_before
+from collector.reads.sql import escape_like, fetch_all, time_limit
+from collector.reads.traces import MATCHES_TEXT
+from collector.reads.types import STATUSES, TimeBucket, TraceFilter, TraceOverview
+
+LOOKED_AT = 10_000
+OVERVIEW_SECONDS = 2.0
+FACET_VALUES = 8
+
+
+# Rows that pass all filters, and for each facet those that pass all but its own.
+OVERVIEW = """
+WITH looked_at AS MATERIALIZED (
+  SELECT trace.*, {shown_status} AS shown,
+         {has_status} AS has_status, {has_name} AS has_name, {has_tags} AS has_tags, {has_text} AS has_text
+    FROM ({newest}) AS trace
+), kept AS (
+  SELECT * FROM looked_at WHERE has_status AND has_name AND has_tags AND has_text
+)
+SELECT (SELECT count(*) FROM looked_at),
+       (SELECT min(start_time) FROM looked_at),
+       (SELECT jsonb_object_agg(shown, n) FROM (
+          SELECT shown, count(*) AS n FROM looked_at WHERE has_name AND has_tags AND has_text GROUP BY 1) AS s),
+       (SELECT jsonb_agg(jsonb_build_array(name, n) ORDER BY n DESC, name) FROM (
+          SELECT name, count(*) AS n FROM looked_at
+           WHERE has_status AND has_tags AND has_text AND name <> '' GROUP BY 1
+           ORDER BY n DESC, name LIMIT %(values)s) AS s),
+       (SELECT jsonb_agg(jsonb_build_array(tag, n) ORDER BY n DESC, tag) FROM (
+          SELECT tag, count(*) AS n FROM kept, unnest(tags) AS tag GROUP BY 1
+           ORDER BY n DESC, tag LIMIT %(values)s) AS s),
+       count(*), count(*) FILTER (WHERE shown = 'error'), coalesce(sum(total_tokens), 0)::bigint, sum(total_cost),
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+         ORDER BY greatest(extract(epoch FROM end_time - start_time), 0)::float8) FILTER (WHERE has_root),
+       array_agg(extract(epoch FROM start_time)::float8),
+       array_agg(extract(epoch FROM start_time)::float8) FILTER (WHERE shown = 'error')
+  FROM kept
+"""
+
+NEWEST = """
+SELECT * FROM (
+  SELECT id, start_time, end_time, last_heard_at, has_root, total_tokens, total_cost, name, status, tags,
+         inputs_preview, outputs_preview, error
+    FROM trace WHERE {within} ORDER BY start_time DESC, id DESC LIMIT %(looked_at)s
+) AS {alias}
+"""
+
+
+def get_overview(
+    project_ids: Sequence[UUID], filter_: TraceFilter, *, now: datetime, bucket_count: int = 72
+) -> TraceOverview:
+    """Return figures over the newest LOOKED_AT traces of each project.
+
+    Raises:
+        ReadTimeout: the database took too long.
+    """
+    params = _params(project_ids, filter_)
+    query = OVERVIEW.format(
+        shown_status=SHOWN_STATUS,
+        newest=" UNION ALL ".join(_newest(number, filter_) for number in range(len(project_ids))),
+        has_status=f"({SHOWN_STATUS} = ANY(%(statuses)s))" if filter_.statuses else "true",
+        has_name="coalesce(trace.name = ANY(%(names)s), false)" if filter_.names else "true",
+        has_tags="coalesce(trace.tags @> %(tags)s::text[], false)" if filter_.tags else "true",
+        has_text=f"coalesce({MATCHES_TEXT}, false)" if filter_.text else "true",
+    )
+    with time_limit(OVERVIEW_SECONDS):
+        (row,) = fetch_all(query, params)
+    (looked_at, oldest, by_status, by_name, by_tag, count, errors, tokens, cost, percentiles, starts,
+     failed_starts) = row
+    is_capped = looked_at >= LOOKED_AT
+    p50, p95 = percentiles or (None, None)
+    begin = oldest if is_capped or filter_.start_from is None else filter_.start_from
+    return TraceOverview(
+        trace_count=count,
+        error_count=errors,
+        total_tokens=tokens,
+        total_cost=cost,
+        latency_p50_seconds=p50,
+        latency_p95_seconds=p95,
+        by_status=dict.fromkeys(STATUSES, 0) | (by_status or {}),
+        by_name=tuple((name, number) for name, number in by_name or ()),
+        by_tag=tuple((tag, number) for tag, number in by_tag or ()),
+        buckets=_buckets(starts or [], failed_starts or [], begin, filter_.start_to or now, bucket_count),
+        is_capped=is_capped,
+    )
+
+
+def _newest(number: int, filter_: TraceFilter) -> str:
+    within = [f"project_id = %(project_{number})s"]
+    if filter_.start_from is not None:
+        within.append("start_time >= %(start_from)s")
+    if filter_.start_to is not None:
+        within.append("start_time < %(start_to)s")
+    if filter_.thread_id is not None:
+        within.append("thread_id = %(thread_id)s")
+    return NEWEST.format(within=" AND ".join(within), alias=f"newest_{number}")
+
+
+def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]:
+    params: dict[str, Any] = {f"project_{number}": id_ for number, id_ in enumerate(project_ids)}
+    return params | {
+        "silent_before": silent_before(),
+        "statuses": list(filter_.statuses),
+        "names": list(filter_.names),
+        "tags": list(filter_.tags),
+        "text": f"%{escape_like(filter_.text)}%",
+        "thread_id": filter_.thread_id,
+        "start_from": filter_.start_from,
+        "start_to": filter_.start_to,
+        "looked_at": LOOKED_AT,
+        "values": FACET_VALUES,
+    }
+
+
+def _buckets(
+    starts: list[float], failed_starts: list[float], begin: datetime | None, end: datetime, count: int
+) -> tuple[TimeBucket, ...]:
+    """Sort start times into equal parts of the time."""
+    if begin is None or not starts or end <= begin:
+        return ()
+    width = (end - begin) / count
+    first, seconds = begin.timestamp(), width.total_seconds()
+
+    def sort(times: list[float]) -> list[int]:
+        counts = [0] * count
+        for time in times:
+            # the last one also takes what a fast clock dates into the future
+            counts[min(max(int((time - first) / seconds), 0), count - 1)] += 1
+        return counts
+
+    return tuple(
+        TimeBucket(begin + width * place, begin + width * (place + 1), traces, errors)
+        for place, (traces, errors) in enumerate(zip(sort(starts), sort(failed_starts), strict=True))
+    )
