@@ -1,0 +1,145 @@
+"""The rules that keep the hot tables fit for being spread over machines (docs/decisions/0003-keys.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from collector.models import Project
+from collector.reads import feedback, projects, runs, traces
+from collector.reads.types import RunFilter, RunTest, TimeRange, TraceFilter
+from tests.factories import START, make_run, store_runs
+
+pytestmark = pytest.mark.django_db
+
+PARTITIONED = {"run", "trace", "payload", "attachment"}
+HOT = PARTITIONED | {"feedback", "inbox", "dead_letter", "follow_up"}
+
+
+def query(statement: str, *params: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall()
+
+
+def hot_relations() -> list[int]:
+    """Return the oids of the hot tables and of their partitions."""
+    rows = query(
+        "SELECT oid FROM pg_class WHERE relname = ANY(%s) AND relkind IN ('r', 'p') UNION"
+        " SELECT inhrelid FROM pg_inherits JOIN pg_class ON oid = inhparent WHERE relname = ANY(%s)",
+        list(HOT),
+        list(HOT),
+    )
+    return [oid for (oid,) in rows]
+
+
+def test_the_hot_tables_are_those_that_exist() -> None:
+    rows = query("SELECT relname FROM pg_class WHERE relname = ANY(%s)", list(HOT))
+    assert {name for (name,) in rows} == HOT
+
+
+def test_no_foreign_key_leads_out_of_or_into_a_hot_table() -> None:
+    rows = query(
+        "SELECT conname FROM pg_constraint"
+        " WHERE contype = 'f' AND (conrelid = ANY(%s) OR confrelid = ANY(%s))",
+        hot_relations(),
+        hot_relations(),
+    )
+    assert rows == []
+
+
+def test_no_hot_table_has_a_trigger() -> None:
+    assert query("SELECT tgname FROM pg_trigger WHERE tgrelid = ANY(%s)", hot_relations()) == []
+
+
+def test_every_unique_key_holds_the_project_and_the_partitions_day() -> None:
+    rows = query(
+        "SELECT t.relname, array_agg(a.attname ORDER BY a.attnum)::text[]"
+        "  FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_attribute a"
+        "    ON a.attrelid = t.oid AND a.attnum = ANY(i.indkey)"
+        " WHERE i.indisunique AND t.relname = ANY(%s) GROUP BY i.indexrelid, t.relname",
+        list(HOT),
+    )
+    assert {name for name, _ in rows} >= HOT - {"payload"}
+    for name, columns in rows:
+        needed = {"project_id", "day"} if name in PARTITIONED else {"project_id"}
+        assert needed <= set(columns), name
+
+
+def test_every_hot_table_has_the_key_as_a_uuid_that_is_never_null() -> None:
+    rows = query(
+        "SELECT c.relname, format_type(atttypid, NULL), attnotnull FROM pg_attribute a"
+        "  JOIN pg_class c ON c.oid = attrelid WHERE attname = 'project_id' AND c.oid = ANY(%s)",
+        hot_relations(),
+    )
+    assert {name for name, _, _ in rows} >= HOT
+    assert {(kind, not_null) for _, kind, not_null in rows} == {("uuid", True)}
+
+
+def test_the_partitioned_tables_are_partitioned_by_day_alone_and_on_one_level() -> None:
+    rows = query(
+        "SELECT c.relname, pg_get_partkeydef(c.oid) FROM pg_class c"
+        " WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace"
+    )
+    assert dict(rows) == dict.fromkeys(PARTITIONED, "RANGE (day)")
+
+
+def test_no_column_of_a_stored_run_is_an_identity() -> None:
+    rows = query(
+        "SELECT attrelid::regclass::text FROM pg_attribute WHERE attidentity <> '' AND attrelid = ANY(%s)",
+        hot_relations(),
+    )
+    assert [name for (name,) in rows if name != "inbox"] == []
+
+
+# One entry for each reader: a new one belongs here.
+READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
+    "list_projects": lambda ids, _: projects.list_projects(
+        ids, TimeRange(START, START + timedelta(days=1))
+    ),
+    "list_traces": lambda ids, _: traces.list_traces(
+        ids, TraceFilter(text="a", tags=("x",), statuses=("error",), names=("n",))
+    ),
+    "list_traces of a thread": lambda ids, _: traces.list_traces(ids, TraceFilter(thread_id="t")),
+    "count_traces": lambda ids, _: traces.count_traces(ids, TraceFilter(text="a")),
+    "get_trace": lambda ids, id_: traces.get_trace(ids, id_),
+    "get_tree": lambda ids, id_: traces.get_tree(ids, id_),
+    "get_run": lambda ids, id_: runs.get_run(ids, id_),
+    "list_runs": lambda ids, id_: runs.list_runs(
+        ids,
+        RunFilter(
+            parent_run_id=id_,
+            tests=(RunTest("is_root", True),),
+            root_tests=(RunTest("tag", "x"),),
+            tree_tests=(RunTest("status", "error"),),
+        ),
+    ),
+    "list_runs by id": lambda ids, id_: runs.list_runs(ids, RunFilter(ids=(id_,))),
+    "summarize_feedback": lambda ids, id_: feedback.summarize_feedback(
+        runs.list_runs(ids, RunFilter(trace_id=id_)).items
+    ),
+}
+
+HOT_TABLE = re.compile(rf"\b(?:FROM|JOIN)\s+(?:{'|'.join(HOT)})\b", re.IGNORECASE)
+CONDITION = re.compile(r"\bproject_id = (?:ANY\(|'|[a-z_]+\.project_id)", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_query_of_a_reader_names_the_project_for_each_hot_table(
+    project: Project, name: str
+) -> None:
+    root = make_run(end_time=None)
+    store_runs(project.id, root, make_run(root))
+    with CaptureQueriesContext(connection) as captured:
+        READERS[name]([project.id], root.id)
+    statements = [entry["sql"] for entry in captured if HOT_TABLE.search(entry["sql"])]
+    assert statements
+    for statement in statements:
+        assert len(CONDITION.findall(statement)) >= len(HOT_TABLE.findall(statement)), statement
