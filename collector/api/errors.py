@@ -1,0 +1,69 @@
+"""What goes wrong → status, code and words: the one table. Bodies are `{"detail": …, "code": …}`.
+
+The status decides what a stock LangSmith client does: it drops the batch at once on any other 4xx,
+retries 503 with its Retry-After, and re-uploads a 500 twelve times (reliability notes, section 0). So what
+may pass is 503, and what can never succeed is 4xx.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import UnreadablePostError
+from psycopg_pool import PoolTimeout
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_exception_handler
+
+from collector.api.memory import TooManyInFlight
+from collector.inbox import InboxFull
+from collector.wire.errors import BodyError, TooLarge, UnsupportedEncoding
+
+RETRY_AFTER_SECONDS = 30  # four tries of the stock client then cover 90 s
+
+_LATER: tuple[tuple[type[Exception], str, str], ...] = (
+    (InboxFull, "inbox_full", "The workers are behind and the inbox is full. Send it again later."),
+    (
+        TooManyInFlight,
+        "too_many_in_flight",
+        "Too many large requests are being read. Send it again later.",
+    ),
+    (
+        OperationalError,
+        "database_unavailable",
+        "The database does not answer. Send it again later.",
+    ),
+    (InterfaceError, "database_unavailable", "The database does not answer. Send it again later."),
+    (PoolTimeout, "database_unavailable", "No database connection is free. Send it again later."),
+)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the answer to an error, or None for one that is a defect of ours (a 500)."""
+    if isinstance(error, BodyError):
+        return Response({"detail": error.reason, "code": error.code}, status=_status(error))
+    if isinstance(error, UnreadablePostError):
+        return Response({"detail": "The body ended early.", "code": "truncated_body"}, status=400)
+    for kind, code, detail in _LATER:
+        if isinstance(error, kind):
+            return Response(
+                {"detail": detail, "code": code},
+                status=503,
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+    response = rest_exception_handler(error, context)
+    if response is not None and isinstance(error, APIException) and isinstance(response.data, dict):
+        response.data.setdefault("code", _code(error))
+    return response
+
+
+def _status(error: BodyError) -> int:
+    if isinstance(error, TooLarge):
+        return 413  # and no Retry-After, which would make clients upload it four times
+    return 415 if isinstance(error, UnsupportedEncoding) else 400
+
+
+def _code(error: APIException) -> str:
+    codes = error.get_codes()
+    return codes if isinstance(codes, str) else error.default_code
