@@ -32,7 +32,8 @@ from viewer.present.words import Words, parse_json_text, read_words
 
 MAX_MESSAGES = 60  # older ones wait behind a link
 MAX_MESSAGES_ASKED = 600
-MAX_SIGNATURE_CHARS = 160
+MAX_SIGNATURE_CHARS = 160  # on the line, which a narrow pane clips further
+FULL_SIGNATURE_CHARS = 72  # longer arguments can be unfolded
 MAX_LINE_CHARS = 300  # a result up to here is written as one line
 MAX_NAME_CHARS = 200
 
@@ -255,21 +256,20 @@ def _call_status(call: Call, run: RunSummary | None) -> str:
 
 
 def _describe_arguments(arguments: Any) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """Return the arguments for one line, and whether the line does not hold them all."""
+    """Return the arguments for one line, and whether the line may not show them all."""
     if not isinstance(arguments, Mapping):
         text = arguments if isinstance(arguments, str) else _to_json(arguments)
-        return (("", text[:MAX_SIGNATURE_CHARS]),), len(text) > MAX_SIGNATURE_CHARS
-    pieces, length, is_cut = [], 0, False
+        return (("", text[:MAX_SIGNATURE_CHARS]),), len(text) > FULL_SIGNATURE_CHARS
+    pieces: list[tuple[str, str]] = []
+    length = 0
     for key, value in arguments.items():
-        text = _to_json(value)
-        length += len(str(key)) + len(text)
-        if length > MAX_SIGNATURE_CHARS:
-            is_cut = True
-            text = text[: max(20, MAX_SIGNATURE_CHARS - length + len(text))] + "…"
-        pieces.append((str(key)[:60], text))
-        if is_cut:
+        text, room = _to_json(value), MAX_SIGNATURE_CHARS - length
+        if room <= 0:
+            pieces.append(("", "…"))
             break
-    return tuple(pieces), is_cut
+        pieces.append((str(key)[:60], text if len(text) <= room else text[:room] + "…"))
+        length += len(str(key)) + len(text)
+    return tuple(pieces), length > FULL_SIGNATURE_CHARS
 
 
 def _to_json(value: Any) -> str:

@@ -10,9 +10,10 @@ import html
 import re
 from collections.abc import Iterable
 
-# Control characters, noncharacters and lone surrogates: no valid HTML, and surrogates cannot be encoded.
+# Control characters, noncharacters and lone surrogates are no valid HTML, and surrogates cannot be
+# encoded. Bidirectional overrides make text read as what it is not.
 _UNSHOWABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    "[\u202d\u202e\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(
         f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
     )

@@ -10,18 +10,26 @@ from viewer.present.html import Html, escape
 from viewer.present.numbers import format_count, pluralize
 
 MAX_DEPTH = 40
-MAX_ITEMS = 200  # of one object or list
+MAX_ITEMS = 300  # of one object or list
 MAX_KEY_CHARS = 200
 MAX_STRING_CHARS = 20_000
 SHORT_STRING_CHARS = 240  # what is longer folds
 SHORT_STRING_LINES = 6
 OPEN_DEPTH = 3  # levels that are open at first
 OPEN_ITEMS = 40
+INLINE_ITEMS = 60  # a list of short values is written on one line
+INLINE_CHARS = 400
 
 
-def render_json(value: Any, budget: Budget | None = None, *, open_depth: int = OPEN_DEPTH) -> Html:
+def render_json(
+    value: Any,
+    budget: Budget | None = None,
+    *,
+    open_depth: int = OPEN_DEPTH,
+    max_items: int = MAX_ITEMS,
+) -> Html:
     """Return any JSON value as markup. Unknown Python values are shown by their text."""
-    writer = _Writer(budget or Budget(), open_depth)
+    writer = _Writer(budget or Budget(), open_depth, max_items)
     if isinstance(value, (dict, list)) and value:
         writer.write_items(value, depth=0)
     else:
@@ -30,15 +38,16 @@ def render_json(value: Any, budget: Budget | None = None, *, open_depth: int = O
 
 
 class _Writer:
-    def __init__(self, budget: Budget, open_depth: int) -> None:
+    def __init__(self, budget: Budget, open_depth: int, max_items: int) -> None:
         self.budget = budget
         self.open_depth = open_depth
+        self.max_items = max_items
         self.pieces: list[str] = []
 
     def write_items(self, container: dict[Any, Any] | list[Any], depth: int) -> None:
         pairs = container.items() if isinstance(container, dict) else enumerate(container)
         for number, (key, item) in enumerate(pairs):
-            if number >= MAX_ITEMS or not self.budget.take_node():
+            if number >= self.max_items or not self.budget.take_node():
                 noun = "key" if isinstance(container, dict) else "item"
                 self.write_omission(f"{pluralize(len(container) - number, noun)} more")
                 return
@@ -47,6 +56,9 @@ class _Writer:
     def write_node(self, key: str, value: Any, depth: int) -> None:
         if not isinstance(value, (dict, list)) or not value:
             self.write_line(key, value)
+        elif isinstance(value, list) and _is_short(value):
+            items = ", ".join(map(_format_item, value))
+            self.pieces.append(f'<div class="json__line">{key}[{items}]</div>')
         elif depth >= MAX_DEPTH:
             self.pieces.append(f'<div class="json__line">{key}{_describe(value)}</div>')
             self.write_omission(f"deeper than {MAX_DEPTH} levels")
@@ -83,6 +95,17 @@ class _Writer:
     def write_omission(self, what: str) -> None:
         self.budget.omissions += 1
         self.pieces.append(f'<div class="json__line json__omitted">… {what}</div>')
+
+
+def _is_short(values: list[Any]) -> bool:
+    """Whether a list fits on a line: few values, none of them with anything inside."""
+    if len(values) > INLINE_ITEMS or any(isinstance(value, (dict, list)) for value in values):
+        return False
+    return sum(len(value) if isinstance(value, str) else 8 for value in values) <= INLINE_CHARS
+
+
+def _format_item(value: Any) -> str:
+    return _format_string(value) if isinstance(value, str) else _format_scalar(value)
 
 
 def _format_key(key: Any) -> str:

@@ -19,6 +19,7 @@ from viewer.present.html import Html, escape, showable
 
 # Pathological text costs 10 ms per 1,000 characters; what is longer is shown as it is.
 MAX_MARKDOWN_CHARS = 20_000
+MAX_BRACKETS = 400  # each open one is looked for to the end of the text
 _SIGNS = frozenset("*_`#[]<>|~\\&")  # and line starts, see _is_plain
 _TAGS = {
     *(
@@ -51,7 +52,7 @@ _CLEANER = nh3.Cleaner(
 def render_markdown(text: str) -> Html:
     """Return the text as markup: of Markdown when it is short enough, else as plain paragraphs."""
     text = showable(text)
-    if len(text) > MAX_MARKDOWN_CHARS or _is_plain(text):
+    if len(text) > MAX_MARKDOWN_CHARS or text.count("[") > MAX_BRACKETS or _is_plain(text):
         return render_plain(text)
     return Html(_CLEANER.clean(_PARSER.render(text)))
 

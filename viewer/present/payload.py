@@ -116,11 +116,13 @@ def _picture(value: Any, depth: int) -> Picture | None:
 
 
 def _picture_of_list(value: list[Any]) -> Picture | None:
-    if len(value) == 1 and isinstance(value[0], list):
-        value = value[0]  # LangChain hands a chat model a batch of one
     messages = parse_messages(value)
     if messages:
         return Conversation(tuple(messages), {})
+    if len(value) == 1 and isinstance(
+        value[0], list
+    ):  # LangChain hands a chat model a batch of one
+        return _picture_of_list(value[0])
     documents = parse_documents(value)
     return Documents(tuple(documents), {}) if documents else None
 

@@ -19,7 +19,7 @@ from viewer.present.raw import raw_run
 from viewer.present.tool_runs import ToolRuns
 from viewer.present.trace_query import TraceQuery
 
-RAW_NODES = 8_000  # the raw tab has the page for itself
+RAW_NODES, RAW_ITEMS = 8_000, 1_000  # the raw tab has the page for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def view_run_body(detail: RunDetail, tree: TraceTree, query: TraceQuery) -> RunB
         return RunBody(events=view_events(detail.events, detail.run, Budget()), stream=stream)
     if query.tab == "raw":
         budget = Budget(json_nodes=RAW_NODES)
-        raw = render_json(raw_run(detail), budget)
+        raw = render_json(raw_run(detail), budget, max_items=RAW_ITEMS)
         return RunBody(raw=raw, raw_is_cut=budget.omissions > 0)
     return _view_run(detail, tree, query) if query.tab == "run" else RunBody()
 

@@ -24,7 +24,6 @@ from viewer.present.tree import (
     VisibleRun,
 )
 
-MAX_GUIDES = 14  # deeper rows indent no further: they say their depth instead
 MAX_PREVIEW_CHARS = 120
 MAX_NAME_CHARS = 160
 MAX_MODEL_CHARS = 28
@@ -43,6 +42,8 @@ _LEAF = '<i class="twist" data-leaf></i>'
 
 class RowWriter:
     """Writes the rows of one layout. `selected` is the run in the pane, `sprite` the URL of the icons."""
+
+    max_guides = 14  # deeper rows indent no further: they say their depth instead
 
     def __init__(
         self,
@@ -120,14 +121,21 @@ class RowWriter:
     # --- Pieces -----------------------------------------------------------------------------------
 
     def frame(self, guides: str, attributes: str, text: str, figures: str) -> str:
+        lead = self.write_lead(guides, attributes)
+        depth = len(guides)
+        mark = f'<span class="tree-row__depth">{depth}</span>' if depth > self.max_guides else ""
+        words = f'<span class="tree-row__text">{mark}{text}</span>'
         return (
-            f'<a class="tree-row" role="treeitem" aria-level="{len(guides) + 1}"{attributes}>'
-            f"{self.write_lead(guides, attributes)}"
-            f'<span class="tree-row__text">{_depth_mark(guides)}{text}</span>{figures}</a>\n'
+            f'<a class="tree-row" role="treeitem" aria-level="{depth + 1}"{attributes}>'
+            f"{self.write_head(lead, words)}{figures}</a>\n"
         )
 
+    def write_head(self, lead: str, text: str) -> str:
+        return lead + text
+
     def write_lead(self, guides: str, attributes: str) -> str:
-        drawn = guides if len(guides) <= MAX_GUIDES else guides[: MAX_GUIDES - 1] + guides[-1]
+        limit = self.max_guides
+        drawn = guides if len(guides) <= limit else guides[: limit - 1] + guides[-1]
         twist = _TWIST if "aria-expanded" in attributes else _LEAF
         return (
             f'<span class="tree-row__lead">{"".join(map(_GUIDES.__getitem__, drawn))}{twist}</span>'
@@ -148,19 +156,24 @@ class RowWriter:
         return model + self.write_status(item) + _write_preview(item)
 
     def write_status(self, item: VisibleRun) -> str:
-        flag = self.write_flag(item.node.error_count, "failed below")
+        """Success is silent. An error with errors below is one mark with their count."""
+        below = item.node.error_count
+        if item.run.status == "error" and below:
+            return self.write_flag(below, "failed below", "Error, ")
+        flag = self.write_flag(below, "failed below")
         if item.run.status == "success":
             return flag
         look = describe_status(item.run.status)
         icon = self.icon(look.icon, css="icon icon--s")
         return f'<span class="status">{icon}<span class="sr">{look.word}</span></span>{flag}'
 
-    def write_flag(self, count: int, words: str) -> str:
+    def write_flag(self, count: int, words: str, before: str = "") -> str:
         if not count:
             return ""
         icon = self.icon("error", css="icon icon--s")
+        spoken = f'<span class="sr">{before}</span>' if before else ""
         return (
-            f'<span class="tree-row__flag" data-status="error">{icon}{format_count(count)}'
+            f'<span class="tree-row__flag" data-status="error">{icon}{spoken}{format_count(count)}'
             f'<span class="sr"> {words}</span></span>'
         )
 
@@ -228,11 +241,6 @@ def format_span(items: Collection[VisibleRun]) -> str:
     return format_duration(max(item.end for item in items) - min(item.start for item in items))
 
 
-def _depth_mark(guides: str) -> str:
-    depth = len(guides)
-    return f'<span class="tree-row__depth">{depth}</span>' if depth > MAX_GUIDES else ""
-
-
 def _write_preview(item: VisibleRun) -> str:
     """One line of the run: its error, for a root what was asked, else what came out."""
     run = item.run
@@ -240,6 +248,8 @@ def _write_preview(item: VisibleRun) -> str:
         text = run.error
     elif item.parent is None:
         text = run.inputs_preview or run.outputs_preview
+    elif run.status == "running":
+        text = "streaming" if run.first_token_time else run.outputs_preview
     else:
         text = run.outputs_preview or run.inputs_preview
     if not text:

@@ -25,6 +25,8 @@ MINIMAP_HEIGHT = 36.0
 class WaterfallWriter(RowWriter):
     """Rows whose figures stand on the bars. The critical path is drawn at full strength."""
 
+    max_guides = 6
+
     def __init__(
         self,
         layout: TreeLayout,
@@ -35,6 +37,9 @@ class WaterfallWriter(RowWriter):
     ) -> None:
         super().__init__(layout, query, selected=selected, sprite=sprite)
         self.critical = find_critical_path(layout.roots)
+
+    def write_head(self, lead: str, text: str) -> str:
+        return f'<span class="tree-row__head">{lead}{text}</span>'
 
     def write_marks(self, item: VisibleRun) -> str:
         return self.write_status(item)
@@ -64,11 +69,12 @@ class WaterfallWriter(RowWriter):
             if item in self.critical:
                 pieces.append(f'<rect class="wf__critical" {box} y="21" height="1.5"/>')
             pieces.append(self.write_first_token(item))
-        note = (
-            f'<tspan class="wf__note" dx="6">{format_count(tokens)} tok</tspan>' if tokens else ""
-        )
         turned = right > LABEL_TURNS_AT and left > LABEL_NEEDS
+        has_room = turned or right <= LABEL_TURNS_AT
+        note = _token_note(tokens) if tokens and has_room else ""
         at = f'x="{left:.2f}%" dx="-6" text-anchor="end"' if turned else f'x="{right:.2f}%" dx="6"'
+        if not has_room:
+            at += " data-tight"  # a narrow pane has no room for it at all
         strength = " data-critical" if is_critical else ""
         return (
             f'<svg class="wf"{strength} aria-hidden="true">{"".join(pieces)}'
@@ -83,6 +89,10 @@ class WaterfallWriter(RowWriter):
             return ""
         x = f"{at / self.layout.duration * PLOT:.2f}%"
         return f'<line class="wf__first" x1="{x}" x2="{x}" y1="8" y2="20"/>'
+
+
+def _token_note(tokens: int) -> str:
+    return f'<tspan class="wf__note" dx="6">{format_count(tokens)} tok</tspan>'
 
 
 def write_axis(layout: TreeLayout) -> Html:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from collector.access import find_project
-from collector.models import Project
 from collector.reads import runs, traces
+from collector.reads.live import HEARTBEAT_SECONDS, subscribe
 from collector.reads.types import RunDetail, TraceTree
 from viewer.present.raw import raw_field, to_json, to_text
 from viewer.present.run_body import view_run_body
@@ -22,6 +22,11 @@ from viewer.present.run_head import view_run_head
 from viewer.present.trace_query import TraceQuery
 from viewer.present.trace_view import view_trace
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
+from viewer.scope import get_project
+from viewer.sse import HEARTBEAT, event_stream, format_event, until_too_old
+
+if TYPE_CHECKING:
+    from collector.models import Project
 
 TEMPLATE = "viewer/trace.html"
 PANE, LIVE = "run-pane", "trace-live"  # the partials, and what htmx says it will replace
@@ -30,11 +35,11 @@ PANE, LIVE = "run-pane", "trace-live"  # the partials, and what htmx says it wil
 @require_safe
 def trace_detail(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResponse:
     """Show a trace; of it only the pane of a run, or only the tree, where a script asks for that."""
-    found = _get_project(request, project)
+    found = get_project(request, project)
     query, now = TraceQuery.parse(request.GET.dict()), timezone.now()
     tree = traces.get_tree((found.id,), trace_id, limit=query.rows)
     if tree is None:
-        raise Http404(f"Project {found.name} has no trace {trace_id}.")
+        raise Http404(f"The project “{found.name}” has no trace {trace_id}.")
     partial = LIVE if request.htmx.target == LIVE else PANE
     is_page = not wants_partial(request)
     selected = query.run or (tree.nodes[0].run.id if tree.nodes else None)
@@ -60,7 +65,7 @@ def trace_detail(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResp
 @require_safe
 def run_raw(request: HtmxRequest, project: str, trace_id: UUID, run_id: UUID) -> HttpResponse:
     """Send a run, or one field of it, as it was received: `field`, `form=text` for its words, `download`."""
-    found = _get_project(request, project)
+    found = get_project(request, project)
     detail = runs.get_run((found.id,), run_id)
     if detail is None or detail.run.trace_id != trace_id:
         raise Http404(f"Trace {trace_id} has no run {run_id}.")
@@ -74,23 +79,34 @@ def run_raw(request: HtmxRequest, project: str, trace_id: UUID, run_id: UUID) ->
         return HttpResponse(
             text.encode("utf-8", "replace"), content_type="text/plain; charset=utf-8"
         )
-    response = HttpResponse(to_json(value), content_type="application/json; charset=utf-8")
-    if request.GET.get("download"):
+    is_download = "download" in request.GET
+    exact = detail.raw.get(field) if is_download else None
+    response = HttpResponse(exact or to_json(value), content_type="application/json; charset=utf-8")
+    if is_download:
         name = f"run-{run_id}{f'-{field}' if field else ''}.json"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _get_project(request: HtmxRequest, name: str) -> Project:
-    """Return the project. A stranger learns no more than that it is not there for them."""
-    found = find_project(request.user, name)
-    if found is None:
-        raise Http404("There is no such project, or you are not a member of its workspace.")
-    return found
+@require_safe
+def trace_detail_stream(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResponseBase:
+    """Tell a page that its trace changed, never what: the page asks for what it shows."""
+    found = get_project(request, project)
+    if traces.get_trace((found.id,), trace_id) is None:
+        raise Http404(f"The project “{found.name}” has no trace {trace_id}.")
+
+    def events() -> Iterator[str]:
+        with subscribe((found.id,), trace_id) as subscription:
+            yield HEARTBEAT
+            for _ in until_too_old():
+                has_news = bool(subscription.take(HEARTBEAT_SECONDS))
+                yield format_event("changed", "") if has_news else HEARTBEAT
+
+    return event_stream(events)
 
 
 def _find_run(project: Project, tree: TraceTree, run_id: UUID | None) -> RunDetail | None:
-    detail = runs.get_run((project.id,), run_id) if run_id else None
+    detail = runs.get_run((project.id,), run_id, tree.trace.day) if run_id else None
     return detail if detail and detail.run.trace_id == tree.trace.id else None
 
 

@@ -154,4 +154,5 @@ function settle() {
 onTree(settle);
 settle();
 const chosen = tree().querySelector('[aria-selected="true"]');
-if (chosen && chosen !== tree().firstElementChild) chosen.scrollIntoView({ block: "center" });
+const scroller = document.getElementById("tree-scroll"); // not scrollIntoView: on a narrow screen that would move the page too
+if (chosen) scroller.scrollTop = chosen.offsetTop - scroller.clientHeight / 2;
