@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.template.context import Context
@@ -13,8 +14,10 @@ from django.utils.safestring import SafeString
 
 from viewer.preferences import reader_theme, reader_zone
 from viewer.present import durations, numbers, times
+from viewer.present.html import showable
 from viewer.present.run_types import describe_run_type
 from viewer.present.status import describe_status
+from viewer.present.trace_query import TraceQuery
 
 register = template.Library()
 
@@ -118,3 +121,34 @@ def reader_attributes(context: Context) -> SafeString:
 
 
 # --- Trace page -----------------------------------------------------------------------------------
+
+register.filter("shown", showable)  # on every text that came in a payload
+
+
+@register.simple_tag(takes_context=True)
+def instant(context: Context, value: datetime | None) -> SafeString | str:
+    """Write a whole moment, to the millisecond, in the reader's zone."""
+    if value is None:
+        return durations.UNKNOWN
+    zone = reader_zone(getattr(context, "request", None))
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), times.format_iso(value, zone=zone))
+
+
+@register.simple_tag
+def trace_url(query: TraceQuery, **changes: Any) -> str:
+    """Write a link to the same trace with other values of its query string."""
+    return query.url(**changes)
+
+
+@register.filter
+def carry(query: TraceQuery, left_out: str) -> list[tuple[str, str]]:
+    """Return the query string as pairs, for the hidden fields of a form that sets `left_out`."""
+    return query.fields(left_out)
+
+
+@register.simple_tag
+def status_word(status: str) -> SafeString:
+    """Draw a status as icon and word, without a badge."""
+    look = describe_status(status)
+    drawn = icon(look.icon, size="s")
+    return format_html('<span class="status" data-status="{}">{}{}</span>', status, drawn, look.word)
