@@ -35,14 +35,16 @@ SIGNED_IN = [
     ("sign-out", accounts.sign_out, "sign-out"),
     ("projects", projects.project_list, "project-list"),
     ("projects/new", projects.connect, "connect"),
-    ("projects/new/stream", live.first_trace_stream, "connect-stream"),
+    ("projects/new/stream", live.connect_stream, "connect-stream"),
     ("p/<project:project>/setup", projects.project_setup, "project-setup"),
-    ("p/<project:project>/setup/stream", live.project_first_trace_stream, "project-setup-stream"),
+    ("p/<project:project>/setup/stream", live.project_setup_stream, "project-setup-stream"),
     ("p/<project:project>/traces", traces.trace_list, "trace-list"),
     ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),
     ("p/<project:project>/traces/<uuid:trace_id>", trace.trace_detail, "trace-detail"),
+    ("p/<project:project>/traces/<uuid:trace_id>/stream", trace.trace_detail_stream, "trace-detail-stream"),
+    ("p/<project:project>/traces/<uuid:trace_id>/runs/<uuid:run_id>/raw", trace.run_raw, "run-raw"),
     ("settings/keys", api_keys.api_key_list, "api-keys"),
-    ("settings/keys/<uuid:key_id>/revoke", api_keys.revoke_api_key, "revoke-api-key"),
+    ("settings/keys/<uuid:key_id>/revoke", api_keys.revoke, "revoke-api-key"),
 ]
 
 urlpatterns: list[URLPattern] = [

@@ -7,9 +7,11 @@ however large a project is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from collector.reads.rows import SHOWN_STATUS, silent_before
 from collector.reads.sql import escape_like, fetch_all, time_limit
@@ -19,6 +21,7 @@ from collector.reads.types import STATUSES, TimeBucket, TraceFilter, TraceOvervi
 LOOKED_AT = 10_000
 OVERVIEW_SECONDS = 2.0
 FACET_VALUES = 8
+SHORTEST_HISTOGRAM = timedelta(minutes=6)  # 72 bars of five seconds
 
 
 # Rows that pass all filters, and for each facet those that pass all but its own.
@@ -81,7 +84,6 @@ def get_overview(
      failed_starts) = row
     is_capped = looked_at >= LOOKED_AT
     p50, p95 = percentiles or (None, None)
-    begin = oldest if is_capped or filter_.start_from is None else filter_.start_from
     return TraceOverview(
         trace_count=count,
         error_count=errors,
@@ -89,12 +91,17 @@ def get_overview(
         total_cost=cost,
         latency_p50_seconds=p50,
         latency_p95_seconds=p95,
-        by_status=dict.fromkeys(STATUSES, 0) | (by_status or {}),
-        by_name=tuple((name, number) for name, number in by_name or ()),
-        by_tag=tuple((tag, number) for tag, number in by_tag or ()),
-        buckets=_buckets(starts or [], failed_starts or [], begin, filter_.start_to or now, bucket_count),
+        by_status=dict.fromkeys(STATUSES, 0) | (_json(by_status) or {}),
+        by_name=tuple((name, number) for name, number in _json(by_name) or ()),
+        by_tag=tuple((tag, number) for tag, number in _json(by_tag) or ()),
+        buckets=_buckets(starts or [], failed_starts or [], oldest, filter_.start_to or now, bucket_count),
         is_capped=is_capped,
     )
+
+
+def _json(text: str | None) -> Any:
+    """Parse a jsonb column: Django's connections return it as text."""
+    return None if text is None else orjson.loads(text)
 
 
 def _newest(number: int, filter_: TraceFilter) -> str:
@@ -127,9 +134,10 @@ def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]
 def _buckets(
     starts: list[float], failed_starts: list[float], begin: datetime | None, end: datetime, count: int
 ) -> tuple[TimeBucket, ...]:
-    """Sort start times into equal parts of the time."""
-    if begin is None or not starts or end <= begin:
+    """Sort start times into equal parts of the time since the oldest trace looked at."""
+    if begin is None or not starts:
         return ()
+    begin = min(begin, end - SHORTEST_HISTOGRAM)
     width = (end - begin) / count
     first, seconds = begin.timestamp(), width.total_seconds()
 

@@ -25,3 +25,8 @@ def format_duration(seconds: float | None) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // part} {subunit}"
     raise AssertionError(seconds)
+
+
+def format_clock(seconds: float) -> str:
+    """Return the time that running work has taken so far: `3.2 s`, `2 min 8 s`. js/ticker.js counts on from it."""
+    return f"{max(seconds, 0.0):.1f} s" if seconds < 59.95 else format_duration(seconds)

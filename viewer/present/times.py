@@ -19,6 +19,21 @@ def format_moment(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
     return f"{date}, {local:%H:%M:%S}" if local.year == today.year else f"{date} {local.year}, {local:%H:%M}"
 
 
+def format_axis(moment: datetime, *, length: timedelta, zone: tzinfo) -> str:
+    """Return a label under an axis: `14:32` on one of a day at most, `Tue 14:32` of a week, else `24 Sep`."""
+    local = moment.astimezone(zone)
+    if length <= timedelta(days=1):
+        return f"{local:%H:%M}"
+    if length <= timedelta(days=8):
+        return f"{DAYS[local.weekday()]} {local:%H:%M}"
+    return f"{local.day} {MONTHS[local.month - 1]}"
+
+
+def format_input(moment: datetime | None, *, zone: tzinfo) -> str:
+    """Return the value of an `<input type="datetime-local">`."""
+    return f"{moment.astimezone(zone):%Y-%m-%dT%H:%M}" if moment else ""
+
+
 def format_iso(moment: datetime, *, zone: tzinfo) -> str:
     """Return the whole moment with milliseconds and offset: what a tooltip shows."""
     return moment.astimezone(zone).isoformat(sep=" ", timespec="milliseconds")

@@ -1,0 +1,177 @@
+"""The query string of a trace list: what it means, and the links that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from urllib.parse import urlencode
+
+from collector.reads.types import STATUSES, Status, TraceFilter
+from viewer.present.status import describe_status
+
+MAX_TEXT = 200  # characters of a search box
+MAX_VALUES = 20  # of one filter: enough for a person, bounded for the database
+MAX_VALUE = 512  # characters of one value, as long as a project's name
+
+RANGES = {
+    "1h": ("Last hour", timedelta(hours=1)),
+    "24h": ("Last 24 hours", timedelta(hours=24)),
+    "7d": ("Last 7 days", timedelta(days=7)),
+    "30d": ("Last 30 days", timedelta(days=30)),
+    "all": ("All time", None),
+}
+DEFAULT_RANGE = "7d"
+
+Params = Mapping[str, Sequence[str]]  # a query string: every value of every key
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter in force: what it says, and the query string without it."""
+
+    key: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceListQuery:
+    """The query string of a trace list. What it does not understand it leaves out: a link never fails."""
+
+    text: str = ""
+    statuses: tuple[Status, ...] = ()
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    thread: str = ""
+    range: str = DEFAULT_RANGE
+    start_from: datetime | None = None
+    start_to: datetime | None = None
+    before: str = ""  # a cursor
+
+    @classmethod
+    def parse(cls, params: Params, zone: tzinfo) -> TraceListQuery:
+        chosen = set(_values(params, "status"))
+        range_ = _last(params, "range")
+        return cls(
+            text=_last(params, "q")[:MAX_TEXT],
+            statuses=tuple(status for status in STATUSES if status in chosen),
+            names=_values(params, "name"),
+            tags=_values(params, "tag"),
+            thread=_last(params, "thread"),
+            range=range_ if range_ in RANGES else DEFAULT_RANGE,
+            start_from=_parse_moment(_last(params, "from"), zone),
+            start_to=_parse_moment(_last(params, "to"), zone),
+            before=_last(params, "before"),
+        )
+
+    @property
+    def is_custom_range(self) -> bool:
+        return self.start_from is not None or self.start_to is not None
+
+    @property
+    def range_word(self) -> str:
+        return RANGES[self.range][0]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything but the time range leaves traces out."""
+        return bool(self.text or self.statuses or self.names or self.tags or self.thread)
+
+    def to_filter(self, now: datetime) -> TraceFilter:
+        start_from, start_to = self.start_from, self.start_to
+        length = RANGES[self.range][1]
+        if not self.is_custom_range and length is not None:
+            start_from = now - length
+        return TraceFilter(
+            statuses=self.statuses,
+            names=self.names,
+            tags=self.tags,
+            text=self.text,
+            start_from=start_from,
+            start_to=start_to,
+            thread_id=self.thread or None,
+        )
+
+    def query_string(self) -> str:
+        """Return the query string that parses to this, with `?`; what is as by default is left out."""
+        # "?" alone is the page itself without its query; an empty href would keep it
+        return f"?{urlencode(self.pairs())}"
+
+    def pairs(self, *left_out: str) -> list[tuple[str, str]]:
+        """Return the query string as pairs, for the hidden fields of a form that sets `left_out` itself."""
+        pairs: list[tuple[str, str]] = [("q", self.text)]
+        pairs += [("status", word) for word in self.statuses]
+        pairs += [("name", name) for name in self.names]
+        pairs += [("tag", tag) for tag in self.tags]
+        pairs += [("thread", self.thread), ("range", "" if self.range == DEFAULT_RANGE else self.range)]
+        pairs += [("from", _format_moment(self.start_from)), ("to", _format_moment(self.start_to))]
+        pairs += [("before", self.before)]
+        return [(key, value) for key, value in pairs if value and key not in left_out]
+
+    def toggled(self, field: str, value: str) -> TraceListQuery:
+        """Return this with a value of a many-valued filter put in, or taken out if it is in."""
+        values: tuple[str, ...] = getattr(self, field)
+        kept = tuple(other for other in values if other != value)
+        return replace(self, **{field: kept if value in values else (*values, value)}, before="")
+
+    def with_range(self, name: str) -> TraceListQuery:
+        return replace(self, range=name, start_from=None, start_to=None, before="")
+
+    def without_filters(self) -> TraceListQuery:
+        return TraceListQuery(range=self.range, start_from=self.start_from, start_to=self.start_to)
+
+    def first_page(self) -> TraceListQuery:
+        return replace(self, before="")
+
+    def filter_words(self) -> str:
+        """Return "this filter" or "all 3 filters"."""
+        count = len(list(self.each_dropped()))
+        return "this filter" if count == 1 else f"all {count} filters"
+
+    def each_dropped(self) -> Iterable[tuple[Chip, TraceListQuery]]:
+        """Yield every filter in force but the time range, with the query that lacks it."""
+        first_page = self.first_page()
+        for field, key, values in (
+            ("statuses", "status", self.statuses),
+            ("names", "name", self.names),
+            ("tags", "tag", self.tags),
+        ):
+            for value in values:
+                word = describe_status(value).word if key == "status" else value
+                query = first_page.toggled(field, value)
+                yield Chip(key, word, query.query_string()), query
+        for field, key, value in (("thread", "thread", self.thread), ("text", "text", self.text)):
+            if value:
+                query = replace(first_page, **{field: ""})
+                yield Chip(key, value, query.query_string()), query
+
+    def chips(self) -> list[Chip]:
+        """Return the filters that stand before the search box; the text stands in it."""
+        return [chip for chip, _ in self.each_dropped() if chip.key != "text"]
+
+
+def _last(params: Params, key: str) -> str:
+    values = params.get(key)
+    return values[-1].replace("\0", "").strip()[:MAX_VALUE] if values else ""
+
+
+def _values(params: Params, key: str) -> tuple[str, ...]:
+    """Return the values as they are: a run's name may begin with a space."""
+    values = (value[:MAX_VALUE] for value in params.get(key, ()))
+    return tuple(dict.fromkeys(filter(None, values)))[:MAX_VALUES]
+
+
+def _parse_moment(text: str, zone: tzinfo) -> datetime | None:
+    """Read an ISO time; one without an offset is in the reader's zone, as a browser's input sends it."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # overflow: the year 1, east of Greenwich
+        return None
+
+
+def _format_moment(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""

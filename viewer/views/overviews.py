@@ -1,0 +1,40 @@
+"""Figures over a trace list, kept for some seconds for pages that refresh themselves."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from collector.reads.errors import ReadTimeout
+from collector.reads.overview import get_overview
+from collector.reads.types import TraceOverview
+from viewer.present.trace_list_query import TraceListQuery
+
+# A live page asks about once a second, and many readers may have the same one open.
+KEPT_SECONDS = 5.0
+MAX_KEPT = 100
+
+Key = tuple[tuple[UUID, ...], TraceListQuery]
+_kept: OrderedDict[Key, tuple[float, TraceOverview]] = OrderedDict()
+
+
+def find_overview(
+    project_ids: Sequence[UUID], query: TraceListQuery, *, now: datetime, may_be_cached: bool
+) -> TraceOverview | None:
+    """Return the figures, or None where they take too long: the rows are worth showing without them."""
+    key = (tuple(project_ids), replace(query, before=""))
+    kept = _kept.get(key) if may_be_cached else None
+    if kept and time.monotonic() - kept[0] < KEPT_SECONDS:
+        return kept[1]
+    try:
+        overview = get_overview(project_ids, query.to_filter(now), now=now)
+    except ReadTimeout:
+        return None
+    _kept[key] = (time.monotonic(), overview)
+    while len(_kept) > MAX_KEPT:
+        _kept.popitem(last=False)
+    return overview

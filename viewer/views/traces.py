@@ -1,0 +1,126 @@
+"""The trace list of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from collector.reads.errors import BadCursor, ReadTimeout
+from collector.reads.traces import count_traces, get_trace, list_traces
+from collector.reads.types import Page, TraceFilter, TraceOverview, TraceSummary
+from viewer.preferences import reader_zone
+from viewer.present.times import format_input
+from viewer.present.trace_list import view_facets, view_histogram, view_range_word, view_ranges
+from viewer.present.trace_list_query import Chip, TraceListQuery
+from viewer.present.trace_rows import Pace, view_rows
+from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
+from viewer.scope import get_project
+from viewer.views.overviews import find_overview
+
+TEMPLATE, PARTIAL = "viewer/traces.html", "trace-list"
+PAGE_SIZE = 50
+MAX_AGAIN = 20  # rows of older pages that one request may ask for again
+
+
+@require_safe
+def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
+    """List traces, newest first; only the list where a script asks, with older rows again by `again=<id>`."""
+    found = get_project(request, project)
+    now, zone = timezone.now(), reader_zone(request)
+    query = TraceListQuery.parse(dict(request.GET.lists()), zone)
+    project_ids = (found.id,)
+    try:
+        page = list_traces(project_ids, query.to_filter(now), cursor=query.before or None, limit=PAGE_SIZE)
+    except BadCursor:
+        return HttpResponseRedirect(replace(query, before="").query_string())
+    except ReadTimeout:
+        page = None
+    if page is not None and not page.items and not _has_any(project_ids):
+        return HttpResponseRedirect(reverse("project-setup", kwargs={"project": found.name}))
+    overview = find_overview(project_ids, query, now=now, may_be_cached=wants_partial(request))
+    context = {
+        "project": found,
+        "section": "traces",
+        "query": query,
+        "overview": overview,
+        "facets": view_facets(query, overview),
+        "histogram": view_histogram(query, overview, _oldest(page, query), now=now, zone=zone),
+        "ranges": view_ranges(query),
+        "search_fields": query.pairs("q", "before"),
+        "range_fields": query.pairs("range", "from", "to", "before"),
+        "filter_words": query.filter_words(),
+        "error_rate": overview.error_count / overview.trace_count if overview and overview.trace_count else None,
+        "range_word": view_range_word(query, now=now, zone=zone),
+        "from_input": format_input(query.start_from, zone=zone),
+        "to_input": format_input(query.start_to, zone=zone),
+        "page": page,
+        **_rows(request, project_ids, page, overview, now),
+    }
+    if page is not None and page.next_cursor:
+        context["older"] = replace(query, before=page.next_cursor).query_string()
+    elif page is not None and not page.items:
+        context["suggestions"] = _suggestions(project_ids, query, now)
+    return page_or_partial(request, TEMPLATE, PARTIAL, context, status=200 if page is not None else 503)
+
+
+def _rows(
+    request: HtmxRequest,
+    project_ids: Sequence[UUID],
+    page: Page[TraceSummary] | None,
+    overview: TraceOverview | None,
+    now: datetime,
+) -> dict[str, Any]:
+    if page is None:
+        return {}
+    pace = Pace.of(overview.latency_p50_seconds, overview.latency_p95_seconds) if overview else Pace.of(None, None)
+    again = _asked_again(request, project_ids) if wants_partial(request) else []
+    return {"rows": view_rows(page.items, pace, now=now), "again": view_rows(again, pace, now=now)}
+
+
+def _asked_again(request: HtmxRequest, project_ids: Sequence[UUID]) -> list[TraceSummary]:
+    """Return rows that are on the reader's page, below this one, and have changed."""
+    found = []
+    for text in request.GET.getlist("again")[:MAX_AGAIN]:
+        try:
+            trace = get_trace(project_ids, UUID(text))
+        except ValueError:
+            continue
+        if trace is not None:
+            found.append(trace)
+    return found
+
+
+def _oldest(page: Page[TraceSummary] | None, query: TraceListQuery) -> datetime | None:
+    """Return since when all traces are on the page; a deeper page shows a window that no one edge can mark."""
+    return page.items[-1].start_time if page and page.items and not query.before else None
+
+
+def _has_any(project_ids: Sequence[UUID]) -> bool:
+    return bool(list_traces(project_ids, TraceFilter(), limit=1).items)
+
+
+def _suggestions(
+    project_ids: Sequence[UUID], query: TraceListQuery, now: datetime
+) -> list[tuple[Chip, str, int]]:
+    """Return each filter to drop (the time range last), the way there, and how many traces that gives."""
+    ways = list(query.each_dropped())
+    if query.is_custom_range or query.range != "all":
+        wider = query.with_range("all")
+        ways.append((Chip("time", "", wider.query_string()), wider))
+    found = []
+    for chip, way in ways:
+        try:
+            count = count_traces(project_ids, way.to_filter(now)).total
+        except ReadTimeout:
+            continue
+        if count:
+            found.append((chip, chip.without, count))
+    return found
