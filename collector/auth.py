@@ -166,6 +166,12 @@ class ApiKeyAuthentication(BaseAuthentication):
         return 'Bearer realm="runwood"'
 
 
+def key_auth(request: Request) -> ApiKeyAuth:
+    """Return `request.auth` of a view that needs a key."""
+    assert isinstance(request.auth, ApiKeyAuth)
+    return request.auth
+
+
 def _presented_key(request: Request) -> str:
     headers: dict[str, Any] = request.META
     key = str(headers.get("HTTP_X_API_KEY", "")).strip()

@@ -1,12 +1,38 @@
-"""The API, under every prefix that LangSmith clients make of their endpoint setting."""
+"""The API, under every prefix that LangSmith clients make of their endpoint setting (protocol 1.2)."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
 from collector.api import health
+from collector.api.info import info
+from collector.api.ingest import create_run, ingest_batch, ingest_multipart, update_run
+from collector.api.routing import ByMethod, IdConverter, NoSuchRoute
+from collector.api.runs import RunQueryView, RunView
+from collector.api.schema import SchemaView
+from collector.api.sessions import SessionListView, SessionView
+
+# http://host, http://host/api, http://host/api/v1 and http://host/v1 are all in use.
+PREFIXES = ("", "api/", "api/v1/", "v1/")
+
+register_converter(IdConverter, "id")
+
+api: list[URLPattern] = [
+    path("info", info),
+    path("runs", create_run),
+    path("runs/batch", ingest_batch),
+    path("runs/multipart", ingest_multipart),
+    path("runs/query", RunQueryView.as_view()),
+    path("runs/<id:run_id>", ByMethod(GET=RunView.as_view(), PATCH=update_run)),
+    path("sessions", SessionListView.as_view()),
+    path("sessions/<id:session_id>", SessionView.as_view()),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    *(path(prefix, include(api)) for prefix in PREFIXES),
+    # Past all routes: a client gets JSON, not the page that a browser would.
+    re_path(r"^(?:api|v1|runs|sessions|info)(?:/.*)?$", NoSuchRoute.as_view()),
 ]

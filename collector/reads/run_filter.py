@@ -11,8 +11,8 @@ from collector.reads.scan import Scan
 from collector.reads.sql import fetch_all
 from collector.reads.types import RunFilter, RunTest
 
-# The status as LangSmith has it: three words, from what is known for certain.
-LANGSMITH_STATUS = """(CASE WHEN {0}.error IS NOT NULL THEN 'error'
+# The status as LangSmith has it, in three words: `wire_status` of the API says the same.
+LANGSMITH_STATUS = """(CASE WHEN {0}.error IS NOT NULL OR {0}.status = 'cancelled' THEN 'error'
  WHEN {0}.status IN ('running', 'incomplete') THEN 'pending' ELSE 'success' END)"""
 
 TESTS = {

@@ -7,6 +7,7 @@ in place of 0.9 ms for the first 50 of 1 M traces).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -45,6 +46,14 @@ def time_limit(seconds: float) -> Iterator[None]:
         if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise ReadTimeout from error
         raise
+
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Replace what Postgres refuses, so that a reader who asks for it gets an answer."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def escape_like(text: str) -> str:

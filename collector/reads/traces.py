@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -18,11 +17,12 @@ from collector.reads.rows import (
     trace_summary,
 )
 from collector.reads.scan import Scan, scan_page
-from collector.reads.sql import escape_like, fetch_all, likely_days, time_limit
+from collector.reads.sql import escape_like, fetch_all, likely_days, storable, time_limit
 from collector.reads.tree import order_tree
 from collector.reads.types import (
     STATUSES,
     Page,
+    RunSummary,
     Status,
     TraceCounts,
     TraceFilter,
@@ -34,8 +34,6 @@ COUNTED_TRACES = 10_000  # of each project; about 25 ms
 COUNT_SECONDS = 2.0
 TREE_SECONDS = 5.0
 MAX_TREE_RUNS = 2_000
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 MATCHES_TEXT = """(trace.name ILIKE %(text)s OR trace.inputs_preview ILIKE %(text)s
  OR trace.outputs_preview ILIKE %(text)s OR trace.error ILIKE %(text)s)"""
@@ -85,22 +83,17 @@ def trace_conditions(filter_: TraceFilter) -> tuple[list[str], dict[str, Any]]:
     params: dict[str, Any] = {"silent_before": silent_before()}
     if filter_.names:
         conditions.append("trace.name = ANY(%(names)s)")
-        params["names"] = [_storable(name) for name in filter_.names]
+        params["names"] = [storable(name) for name in filter_.names]
     if filter_.tags:
         conditions.append("trace.tags @> %(tags)s::text[]")
-        params["tags"] = [_storable(tag) for tag in filter_.tags]
+        params["tags"] = [storable(tag) for tag in filter_.tags]
     if filter_.thread_id is not None:
         conditions.append("trace.thread_id = %(thread_id)s")
-        params["thread_id"] = _storable(filter_.thread_id)
+        params["thread_id"] = storable(filter_.thread_id)
     if filter_.text:
         conditions.append(MATCHES_TEXT)
-        params["text"] = f"%{escape_like(_storable(filter_.text))}%"
+        params["text"] = f"%{escape_like(storable(filter_.text))}%"
     return conditions, params
-
-
-def _storable(text: str) -> str:
-    """Replace what Postgres refuses, so that a reader who asks for it gets an answer."""
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCounts:
@@ -145,6 +138,22 @@ def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status,
         },
     )
     return [(status, matching, looked_at) for status, matching, looked_at in rows]
+
+
+def find_traces_of_roots(roots: Sequence[RunSummary]) -> dict[tuple[UUID, UUID], TraceSummary]:
+    """Return the traces of root runs by (project id, trace id)."""
+    rows = fetch_all(
+        f"SELECT {TRACE_COLUMNS} FROM trace WHERE project_id = ANY(%(project_ids)s::uuid[])"  # noqa: S608 (our own words)
+        " AND id = ANY(%(ids)s::uuid[]) AND day = ANY(%(days)s::date[])",
+        {
+            "project_ids": sorted({root.project_id for root in roots}),
+            "ids": sorted({root.trace_id for root in roots}),
+            "days": sorted({root.day for root in roots}),
+        },
+    )
+    silent = silent_before()
+    traces = (trace_summary(row, silent) for row in rows)
+    return {(trace.project_id, trace.id): trace for trace in traces}
 
 
 def get_trace(

@@ -1,0 +1,219 @@
+"""Reading runs: `POST /runs/query` and `GET /runs/{id}` (LangSmith protocol 5.1, 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException, NotFound, ParseError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from collector.access import project_ids_for_key
+from collector.api import shapes
+from collector.api.filters import parse_filter
+from collector.api.pagination import parse_limit
+from collector.api.parsing import (
+    AnyJSONParser,
+    parse_bool,
+    parse_text,
+    parse_time,
+    parse_uuid,
+    parse_uuids,
+)
+from collector.api.responses import json_response
+from collector.api.serializers import PAYLOAD_FIELDS, RunParts, serialize_run
+from collector.auth import key_auth
+from collector.reads import runs as reads
+from collector.reads.errors import BadCursor, ReadTimeout
+from collector.reads.feedback import summarize_feedback
+from collector.reads.lineage import find_lineages
+from collector.reads.payloads import iterate_payloads, payload_bytes
+from collector.reads.traces import find_traces_of_roots
+from collector.reads.types import RunFilter, RunSummary, RunTest
+from collector.storage.blocks import RunPayload
+
+# A page ends early where its payloads pass this; its cursor goes on behind the last run that it holds.
+MAX_PAGE_BYTES = 32 << 20
+# The SDKs take an empty page for the last one, so a rare filter is given long to find something.
+QUERY_SECONDS = 8.0
+
+
+class QueryTooBroad(APIException):
+    """Answered as 400: clients repeat what failed with 5xx, and it would take as long again."""
+
+    status_code = 400
+    default_detail = (
+        "The query took too long. Narrow it: give a start_time, fewer projects, or another filter."
+    )
+    default_code = "query_too_broad"
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """What a client asks for, checked."""
+
+    project_ids: tuple[UUID, ...]
+    filter: RunFilter
+    selected: frozenset[str] | None
+    is_descending: bool
+    limit: int
+    cursor: str | None
+
+
+class RunQueryView(APIView):
+    """Runs that match a query, page by page."""
+
+    parser_classes = [AnyJSONParser]
+    required_scope = "read"
+
+    @extend_schema(
+        operation_id="query_runs", request=shapes.RunQuery, responses=shapes.RunPage, tags=["runs"]
+    )
+    def post(self, request: Request) -> HttpResponse:
+        query = parse_run_query(request)
+        try:
+            page = reads.list_runs(
+                query.project_ids,
+                query.filter,
+                query.cursor,
+                query.limit,
+                is_descending=query.is_descending,
+                budget_seconds=QUERY_SECONDS,
+            )
+        except BadCursor as error:
+            raise ParseError("cursor: it was not given out for this query.") from error
+        except ReadTimeout as error:
+            raise QueryTooBroad from error
+        if page.scanned_to is not None and not page.items:
+            raise QueryTooBroad
+        found = list(_fill_page(page.items, query.selected))
+        next_cursor = page.next_cursor
+        if len(found) < len(page.items):
+            next_cursor = reads.run_cursor(found[-1].run, is_descending=query.is_descending)
+        return json_response(
+            {
+                "runs": [serialize_run(parts, query.selected) for parts in found],
+                "cursors": {"next": next_cursor, "prev": None},
+                "parsed_query": None,
+            }
+        )
+
+
+class RunView(APIView):
+    """One run."""
+
+    required_scope = "read"
+
+    @extend_schema(operation_id="read_run", responses=shapes.Run, tags=["runs"])
+    def get(self, request: Request, run_id: UUID) -> HttpResponse:
+        wanted = parse_uuids("session_id", request.query_params.getlist("session_id") or None)
+        start_time = parse_time("start_time", request.query_params.get("start_time"))
+        run = reads.find_run(
+            project_ids_for_key(key_auth(request), wanted),
+            run_id,
+            start_time.date() if start_time else None,
+        )
+        if run is None:
+            raise NotFound(f"There is no run {run_id}, or it is not stored yet.")
+        (parts,) = _fill_page([run], None)
+        return json_response(serialize_run(parts, None))
+
+
+def _fill_page(runs: Sequence[RunSummary], selected: frozenset[str] | None) -> Iterator[RunParts]:
+    """Yield the runs with all that was asked for, until they fill a page."""
+    if not runs:
+        return
+    wants_feedback = selected is None or "feedback_stats" in selected
+    lineages = find_lineages(runs)
+    feedback = summarize_feedback(runs) if wants_feedback else {}
+    roots = [run for run in runs if run.id == run.trace_id]
+    traces = find_traces_of_roots(roots) if roots else {}
+    size = 0
+    for run, payload in _payloads(runs, selected):
+        key = (run.project_id, run.id)
+        yield RunParts(run, lineages[key], payload, traces.get(key), feedback.get(key, {}))
+        size += payload_bytes(payload)
+        if size > MAX_PAGE_BYTES:
+            return
+
+
+def _payloads(
+    runs: Sequence[RunSummary], selected: frozenset[str] | None
+) -> Iterator[tuple[RunSummary, RunPayload]]:
+    """Read no payloads where none are asked for."""
+    if selected is None or selected & PAYLOAD_FIELDS:
+        yield from iterate_payloads(runs)
+    elif "error" in selected:
+        texts = {
+            (run.project_id, run.id): payload
+            for run, payload in iterate_payloads([run for run in runs if run.error])
+        }
+        for run in runs:
+            yield run, texts.get((run.project_id, run.id)) or RunPayload()
+    else:
+        for run in runs:
+            yield run, RunPayload()
+
+
+def parse_run_query(request: Request) -> RunQuery:
+    """Return the checked query.
+
+    Raises:
+        ParseError: a field is not what it must be, or asks for what is not supported yet.
+    """
+    body = cast("Mapping[str, Any]", request.data)
+    wanted = parse_uuids("session", body.get("session"))
+    filter_ = _run_filter(body)
+    if not wanted and not (filter_.ids or filter_.trace_id or filter_.parent_run_id):
+        raise ParseError("session, id, trace or parent_run: at least one is needed.")
+    select = body.get("select")
+    if select is not None and not isinstance(select, list):
+        raise ParseError("select: a list of field names is needed.")
+    return RunQuery(
+        project_ids=project_ids_for_key(key_auth(request), wanted or None),
+        filter=filter_,
+        selected=frozenset(map(str, select)) if select else None,
+        is_descending=parse_text("order", body.get("order")) != "asc",
+        limit=parse_limit(body.get("limit")),
+        cursor=parse_text("cursor", body.get("cursor")),
+    )
+
+
+def _run_filter(body: Mapping[str, Any]) -> RunFilter:
+    for name in ("query", "search_filter", "reference_example"):
+        if body.get(name):
+            raise ParseError(f"{name}: not supported yet.", "unsupported_filter")
+    return RunFilter(
+        ids=parse_uuids("id", body.get("id")) or (),
+        trace_id=parse_uuid("trace", body.get("trace")),
+        parent_run_id=parse_uuid("parent_run", body.get("parent_run")),
+        start_from=parse_time("start_time", body.get("start_time")),
+        start_to=parse_time("end_time", body.get("end_time")),
+        tests=(
+            *_field_tests(body),
+            *parse_filter("filter", parse_text("filter", body.get("filter"))),
+        ),
+        root_tests=parse_filter(
+            "trace_filter", parse_text("trace_filter", body.get("trace_filter"))
+        ),
+        tree_tests=parse_filter("tree_filter", parse_text("tree_filter", body.get("tree_filter"))),
+    )
+
+
+def _field_tests(body: Mapping[str, Any]) -> Iterator[RunTest]:
+    is_root = parse_bool("is_root", body.get("is_root"))
+    if is_root is None and body.get("execution_order") == 1:
+        is_root = True  # how old scripts ask for roots
+    if is_root is not None:
+        yield RunTest("is_root", is_root)
+    has_error = parse_bool("error", body.get("error"))
+    if has_error is not None:
+        yield RunTest("has_error", has_error)
+    run_type = parse_text("run_type", body.get("run_type"))
+    if run_type is not None:
+        yield RunTest("run_type", run_type)

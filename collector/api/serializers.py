@@ -1,0 +1,220 @@
+"""Runs and projects in the words of LangSmith's wire (protocol 4.1, 5.3). Here a project is a session."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from collector.models import Project
+from collector.reads.feedback import FeedbackStatistics
+from collector.reads.lineage import Lineage
+from collector.reads.types import ProjectSummary, RunSummary, TraceSummary
+from collector.storage.blocks import RunPayload
+
+# What the SDKs cannot do without, whatever was selected.
+MANDATORY = frozenset(
+    {"id", "name", "run_type", "trace_id", "dotted_order", "status", "session_id", "app_path", "start_time"}
+)  # fmt: skip
+# What only the payload tells. The whole text of an error is there too, its first line in the row.
+PAYLOAD_FIELDS = frozenset(
+    {"inputs", "outputs", "events", "extra", "serialized", "reference_example_id"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """All that a serialized run is put together from."""
+
+    run: RunSummary
+    lineage: Lineage
+    payload: RunPayload
+    trace: TraceSummary | None  # of a root: its totals are the trace's
+    feedback: Mapping[str, FeedbackStatistics]
+
+
+def serialize_run(parts: RunParts, selected: frozenset[str] | None) -> dict[str, Any]:
+    """Return the Run object with the selected fields (None: all of them).
+
+    Never a key `attachments`: the SDK gives that argument itself and would fail on a second one.
+    """
+    names = RUN_FIELDS.keys() if selected is None else RUN_FIELDS.keys() & (selected | MANDATORY)
+    return {name: RUN_FIELDS[name](parts) for name in RUN_FIELDS if name in names}
+
+
+def wire_status(run: RunSummary) -> str:
+    """Return pending, success or error: LangSmith has no other words.
+
+    An interrupted graph ended well, it waits for its next turn; a cancelled run did not.
+    """
+    if run.error or run.status == "cancelled":
+        return "error"
+    return "pending" if run.status in ("running", "incomplete") else "success"
+
+
+def wire_time(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat(timespec="microseconds")
+
+
+def wire_decimal(number: Decimal | None) -> str | None:
+    """Return all digits, without an exponent."""
+    return None if number is None else format(number, "f")
+
+
+def _tokens(name: str) -> Callable[[RunParts], int]:
+    def tokens(parts: RunParts) -> int:
+        return getattr(parts.trace or parts.run, name) or 0
+
+    return tokens
+
+
+def _total_cost(parts: RunParts) -> str | None:
+    return wire_decimal((parts.trace or parts.run).total_cost)
+
+
+def _error(parts: RunParts) -> str | None:
+    return parts.payload.error or parts.run.error or None
+
+
+def _app_path(parts: RunParts) -> str:
+    run = parts.run
+    return f"/p/{run.project_id}/traces/{run.trace_id}?run={run.id}"
+
+
+def _object(text: bytes, key: str) -> orjson.Fragment | dict[str, Any] | None:
+    """Return JSON text as it was stored where it is an object; another value under `key`; None for null."""
+    value, fragment = _readable(text)
+    if value is None:
+        return None
+    return fragment if isinstance(value, dict) else {key: fragment}
+
+
+def _events(text: bytes) -> orjson.Fragment | list[Any]:
+    value, fragment = _readable(text)
+    if not isinstance(value, list):
+        return []
+    if all(isinstance(event, dict) for event in value):
+        return fragment
+    return [event for event in value if isinstance(event, dict)]
+
+
+def _readable(text: bytes) -> tuple[Any, orjson.Fragment]:
+    """Return the value and a text of it that is strict JSON: the stored one, if it is.
+
+    The stored text keeps every digit. NaN and infinities, which are no JSON, become null.
+    """
+    if not text:
+        return None, orjson.Fragment(b"null")
+    try:
+        return orjson.loads(text), orjson.Fragment(text)
+    except orjson.JSONDecodeError:
+        pass
+    decoded = text.decode("utf-8", "replace")
+    try:
+        value = json.loads(decoded, parse_constant=_no_constant, parse_float=_finite)
+        return value, orjson.Fragment(json.dumps(value).encode())
+    except (ValueError, RecursionError):
+        return decoded, orjson.Fragment(json.dumps(decoded).encode())
+
+
+def _no_constant(name: str) -> None:
+    return None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _feedback_stats(parts: RunParts) -> dict[str, Any]:
+    return {
+        key: {
+            "n": statistics.count,
+            "avg": statistics.average,
+            "min": statistics.minimum,
+            "max": statistics.maximum,
+            "stdev": statistics.deviation,
+            "values": {},
+            "comments": [],
+        }
+        for key, statistics in parts.feedback.items()
+    }
+
+
+RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
+    "id": lambda parts: parts.run.id,
+    "name": lambda parts: parts.run.name,
+    "run_type": lambda parts: parts.run.run_type,
+    "trace_id": lambda parts: parts.run.trace_id,
+    "dotted_order": lambda parts: parts.lineage.dotted_order,
+    "status": lambda parts: wire_status(parts.run),
+    "session_id": lambda parts: parts.run.project_id,
+    "app_path": _app_path,
+    "start_time": lambda parts: wire_time(parts.run.start_time),
+    "end_time": lambda parts: wire_time(parts.run.end_time),
+    "first_token_time": lambda parts: wire_time(parts.run.first_token_time),
+    "error": _error,
+    "inputs": lambda parts: _object(parts.payload.inputs, "input") or {},
+    "outputs": lambda parts: _object(parts.payload.outputs, "output"),
+    "inputs_preview": lambda parts: parts.run.inputs_preview,
+    "outputs_preview": lambda parts: parts.run.outputs_preview,
+    "extra": lambda parts: _object(parts.payload.extra, "extra") or {},
+    "events": lambda parts: _events(parts.payload.events),
+    "serialized": lambda parts: _object(parts.payload.serialized, "serialized"),
+    "tags": lambda parts: parts.run.tags,
+    "parent_run_id": lambda parts: parts.run.parent_run_id,
+    "parent_run_ids": lambda parts: parts.lineage.parent_run_ids,
+    "child_run_ids": lambda parts: None,
+    "direct_child_run_ids": lambda parts: None,
+    "execution_order": lambda parts: 1,
+    "reference_example_id": lambda parts: parts.payload.reference_example_id,
+    "reference_dataset_id": lambda parts: None,
+    "in_dataset": lambda parts: False,
+    "total_tokens": _tokens("total_tokens"),
+    "prompt_tokens": _tokens("prompt_tokens"),
+    "completion_tokens": _tokens("completion_tokens"),
+    "prompt_token_details": lambda parts: None,
+    "completion_token_details": lambda parts: None,
+    "total_cost": _total_cost,
+    "prompt_cost": lambda parts: wire_decimal(parts.run.prompt_cost),
+    "completion_cost": lambda parts: wire_decimal(parts.run.completion_cost),
+    "feedback_stats": _feedback_stats,
+    "s3_urls": lambda parts: None,
+    "inputs_s3_urls": lambda parts: None,
+    "outputs_s3_urls": lambda parts: None,
+    "manifest_id": lambda parts: None,
+    "share_token": lambda parts: None,
+    "thread_id": lambda parts: parts.run.thread_id,
+}
+
+
+def serialize_project(project: Project, figures: ProjectSummary | None = None) -> dict[str, Any]:
+    """Return the TracerSession object, with statistics where there are figures."""
+    session: dict[str, Any] = {
+        "id": project.id,
+        "tenant_id": project.workspace_id,
+        "name": project.name,
+        "description": project.description or None,
+        "start_time": wire_time(project.created_at),
+        "end_time": None,
+        "extra": project.extra or None,
+        "reference_dataset_id": None,
+        "default_dataset_id": None,
+        "trace_tier": None,
+    }
+    if figures is not None:
+        session |= {
+            "run_count": figures.run_count,
+            "latency_p50": figures.latency_p50_seconds,
+            "error_rate": figures.error_rate,
+            "total_tokens": figures.total_tokens,
+            "total_cost": wire_decimal(figures.total_cost),
+            "last_run_start_time": wire_time(figures.last_run_time),
+        }
+    return session

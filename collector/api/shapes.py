@@ -1,0 +1,94 @@
+"""What the API's objects look like, for `/api/schema/`. Nothing is serialized by these: see serializers.py."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+
+class Run(serializers.Serializer[None]):
+    """A run as LangSmith's clients know it. The project is `session_id`."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    run_type = serializers.CharField()
+    trace_id = serializers.UUIDField()
+    session_id = serializers.UUIDField()
+    dotted_order = serializers.CharField()
+    status = serializers.ChoiceField(["pending", "success", "error"])
+    app_path = serializers.CharField(help_text="Path of the run's page")
+    start_time = serializers.DateTimeField()
+    end_time = serializers.DateTimeField(allow_null=True)
+    first_token_time = serializers.DateTimeField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    inputs = serializers.DictField()
+    outputs = serializers.DictField(allow_null=True)
+    inputs_preview = serializers.CharField()
+    outputs_preview = serializers.CharField()
+    extra = serializers.DictField()
+    events = serializers.ListField(child=serializers.DictField())
+    serialized = serializers.DictField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField())
+    parent_run_id = serializers.UUIDField(allow_null=True)
+    parent_run_ids = serializers.ListField(child=serializers.UUIDField(), help_text="Root first")
+    reference_example_id = serializers.UUIDField(allow_null=True)
+    total_tokens = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    total_cost = serializers.CharField(allow_null=True, help_text="Decimal, in USD")
+    prompt_cost = serializers.CharField(allow_null=True)
+    completion_cost = serializers.CharField(allow_null=True)
+    feedback_stats = serializers.DictField()
+    thread_id = serializers.CharField(allow_null=True)
+
+
+class Cursors(serializers.Serializer[None]):
+    """Where the next page begins; null on the last one."""
+
+    next = serializers.CharField(allow_null=True)
+
+
+class RunPage(serializers.Serializer[None]):
+    """One page of runs."""
+
+    runs = Run(many=True)
+    cursors = Cursors()
+
+
+class RunQuery(serializers.Serializer[None]):
+    """Which runs. At least one of session, id, trace and parent_run is needed."""
+
+    session = serializers.ListField(child=serializers.UUIDField(), required=False)
+    id = serializers.ListField(child=serializers.UUIDField(), required=False)
+    trace = serializers.UUIDField(required=False)
+    parent_run = serializers.UUIDField(required=False)
+    is_root = serializers.BooleanField(required=False)
+    run_type = serializers.CharField(required=False)
+    error = serializers.BooleanField(required=False)
+    start_time = serializers.DateTimeField(required=False, help_text="Started at or after this")
+    end_time = serializers.DateTimeField(required=False, help_text="Started at or before this")
+    filter = serializers.CharField(required=False, help_text='For example eq(run_type, "llm")')
+    trace_filter = serializers.CharField(required=False, help_text="Tests the run's root")
+    tree_filter = serializers.CharField(required=False, help_text="Tests any run of the trace")
+    select = serializers.ListField(child=serializers.CharField(), required=False)
+    order = serializers.ChoiceField(["asc", "desc"], required=False)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    cursor = serializers.CharField(required=False)
+
+
+class Session(serializers.Serializer[None]):
+    """A project."""
+
+    id = serializers.UUIDField()
+    tenant_id = serializers.UUIDField(help_text="The workspace")
+    name = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    start_time = serializers.DateTimeField(help_text="When it was made")
+    end_time = serializers.DateTimeField(allow_null=True)
+    extra = serializers.DictField(allow_null=True)
+    reference_dataset_id = serializers.UUIDField(allow_null=True)
+    run_count = serializers.IntegerField(required=False)
+    latency_p50 = serializers.FloatField(required=False, allow_null=True, help_text="Seconds")
+    error_rate = serializers.FloatField(required=False, allow_null=True)
+    total_tokens = serializers.IntegerField(required=False)
+    total_cost = serializers.CharField(required=False, allow_null=True)
+    last_run_start_time = serializers.DateTimeField(required=False, allow_null=True)

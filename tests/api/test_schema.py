@@ -1,0 +1,59 @@
+"""The OpenAPI description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def schema(client: Client, make_api_key: Callable[..., str]) -> dict[str, Any]:
+    response = client.get("/api/schema/", headers={"X-API-Key": make_api_key("ingest")})
+    assert response.status_code == 200
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def test_every_route_is_described_once(schema: dict[str, Any]) -> None:
+    assert {
+        (path.removeprefix("/api/v1"), method)
+        for path, methods in schema["paths"].items()
+        for method in methods
+    } == {
+        ("/info", "get"),
+        ("/runs", "post"),
+        ("/runs/batch", "post"),
+        ("/runs/multipart", "post"),
+        ("/runs/query", "post"),
+        ("/runs/{run_id}", "get"),
+        ("/runs/{run_id}", "patch"),
+        ("/sessions", "get"),
+        ("/sessions/{session_id}", "get"),
+    }
+
+
+def test_either_way_to_present_a_key_is_enough(schema: dict[str, Any]) -> None:
+    assert schema["paths"]["/api/v1/runs/query"]["post"]["security"] == [
+        {"ApiKey": []},
+        {"Bearer": []},
+    ]
+    assert not schema["paths"]["/api/v1/info"]["get"].get("security", [{}])[0]
+
+
+def test_the_run_object_is_described(schema: dict[str, Any]) -> None:
+    assert {"id", "dotted_order", "session_id"} <= set(
+        schema["components"]["schemas"]["Run"]["properties"]
+    )
+
+
+def test_the_description_can_be_had_as_yaml(
+    client: Client, make_api_key: Callable[..., str]
+) -> None:
+    headers = {"X-API-Key": make_api_key("read")}
+    response = client.get("/api/schema/", {"format": "yaml"}, headers=headers)
+    assert response.content.startswith(b"openapi: 3")
