@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from collector.reads.rows import SHOWN_STATUS, silent_before
-from collector.reads.sql import escape_like, fetch_all, time_limit
+from collector.reads.sql import escape_like, fetch_all, storable, time_limit
 from collector.reads.traces import MATCHES_TEXT
 from collector.reads.types import STATUSES, TimeBucket, TraceFilter, TraceOverview
 
@@ -80,8 +80,20 @@ def get_overview(
     )
     with time_limit(OVERVIEW_SECONDS):
         (row,) = fetch_all(query, params)
-    (looked_at, oldest, by_status, by_name, by_tag, count, errors, tokens, cost, percentiles, starts,
-     failed_starts) = row
+    (
+        looked_at,
+        oldest,
+        by_status,
+        by_name,
+        by_tag,
+        count,
+        errors,
+        tokens,
+        cost,
+        percentiles,
+        starts,
+        failed_starts,
+    ) = row
     is_capped = looked_at >= LOOKED_AT
     p50, p95 = percentiles or (None, None)
     return TraceOverview(
@@ -94,7 +106,9 @@ def get_overview(
         by_status=dict.fromkeys(STATUSES, 0) | (_json(by_status) or {}),
         by_name=tuple((name, number) for name, number in _json(by_name) or ()),
         by_tag=tuple((tag, number) for tag, number in _json(by_tag) or ()),
-        buckets=_buckets(starts or [], failed_starts or [], oldest, filter_.start_to or now, bucket_count),
+        buckets=_buckets(
+            starts or [], failed_starts or [], oldest, filter_.start_to or now, bucket_count
+        ),
         is_capped=is_capped,
     )
 
@@ -120,10 +134,10 @@ def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]
     return params | {
         "silent_before": silent_before(),
         "statuses": list(filter_.statuses),
-        "names": list(filter_.names),
-        "tags": list(filter_.tags),
-        "text": f"%{escape_like(filter_.text)}%",
-        "thread_id": filter_.thread_id,
+        "names": [storable(name) for name in filter_.names],
+        "tags": [storable(tag) for tag in filter_.tags],
+        "text": f"%{escape_like(storable(filter_.text))}%",
+        "thread_id": storable(filter_.thread_id) if filter_.thread_id is not None else None,
         "start_from": filter_.start_from,
         "start_to": filter_.start_to,
         "looked_at": LOOKED_AT,
@@ -132,7 +146,11 @@ def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]
 
 
 def _buckets(
-    starts: list[float], failed_starts: list[float], begin: datetime | None, end: datetime, count: int
+    starts: list[float],
+    failed_starts: list[float],
+    begin: datetime | None,
+    end: datetime,
+    count: int,
 ) -> tuple[TimeBucket, ...]:
     """Sort start times into equal parts of the time since the oldest trace looked at."""
     if begin is None or not starts:
@@ -150,5 +168,7 @@ def _buckets(
 
     return tuple(
         TimeBucket(begin + width * place, begin + width * (place + 1), traces, errors)
-        for place, (traces, errors) in enumerate(zip(sort(starts), sort(failed_starts), strict=True))
+        for place, (traces, errors) in enumerate(
+            zip(sort(starts), sort(failed_starts), strict=True)
+        )
     )

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from collector.models import Project
-from collector.reads import feedback, projects, runs, traces
+from collector.reads import feedback, overview, projects, runs, traces
 from collector.reads.types import RunFilter, RunTest, TimeRange, TraceFilter
 from tests.factories import START, make_run, store_runs
 
@@ -109,6 +109,9 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
     ),
     "list_traces of a thread": lambda ids, _: traces.list_traces(ids, TraceFilter(thread_id="t")),
     "count_traces": lambda ids, _: traces.count_traces(ids, TraceFilter(text="a")),
+    "get_overview": lambda ids, _: overview.get_overview(
+        ids, TraceFilter(text="a\0", tags=("x",), thread_id="t"), now=START
+    ),
     "get_trace": lambda ids, id_: traces.get_trace(ids, id_),
     "get_tree": lambda ids, id_: traces.get_tree(ids, id_),
     "get_run": lambda ids, id_: runs.get_run(ids, id_),
