@@ -29,7 +29,7 @@ document.addEventListener("keydown", (event) => {
     if (!hasModifier) return;
   }
   if (!hasModifier && [...event.key].length === 1 && lettersAreOff()) return;
-  const chord = performance.now() - prefixAt < CHORD_MS ? `${prefix} ${key}` : key;
+  const chord = prefix && performance.now() - prefixAt < CHORD_MS ? `${prefix} ${key}` : key;
   prefix = key === "g" && !hasModifier ? key : "";
   prefixAt = prefix ? performance.now() : 0;
   if (!prefix) act(chord, event);
