@@ -11,7 +11,9 @@
     │   ├── WrongShape           well-formed JSON, but no request of ours
     │   └── TooLarge             over a limit: bytes, runs, parts or JSON values
     └── ItemError                  one run, feedback or attachment; its siblings are kept
+        ├── MalformedItem
         ├── InvalidField
+        ├── InvalidDottedOrder   (dotted_order.py)
         └── ItemTooLarge
 
 Every class carries a `code` for programs; the message is for people and never repeats payload text.
@@ -86,10 +88,9 @@ class TooLarge(BodyError):
 
     code = "too_large"
 
-    def __init__(self, what: str, size: int, limit: int, setting: str = "") -> None:
-        moved_by = f" ({setting})" if setting else ""
-        super().__init__(f"The request has {what}: {size:,}; the limit is {limit:,}{moved_by}.")
-        self.size = size
+    def __init__(self, what: str, limit: int, setting: str = "") -> None:
+        moved_by = f" (setting {setting})" if setting else ""
+        super().__init__(f"The request has more than {limit:,} {what}{moved_by}.")
         self.limit = limit
 
 
@@ -97,6 +98,12 @@ class ItemError(WireError):
     """One item of the request cannot be stored."""
 
     code = "invalid_run"
+
+
+class MalformedItem(ItemError):
+    """It is not valid JSON."""
+
+    code = "malformed_json"
 
 
 class InvalidField(ItemError):

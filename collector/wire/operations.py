@@ -36,7 +36,9 @@ class RunOperation(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     run_type: str | None = None
     start_time: datetime | None = None  # aware, UTC
     end_time: datetime | None = None
-    status: str | None = None  # a hint of clients that know more: interrupted, cancelled, incomplete
+    status: str | None = (
+        None  # a hint of clients that know more: interrupted, cancelled, incomplete
+    )
     error: str | None = None
     tags: list[str] | None = None
     reference_example_id: UUID | None = None
@@ -104,6 +106,15 @@ class Batch(msgspec.Struct, omit_defaults=True, kw_only=True):
     attachments: list[AttachmentOperation] = []
 
 
+class ClientReport(msgspec.Struct, kw_only=True):
+    """What our own handler says of itself: the runs that it had to drop, since its start, by reason."""
+
+    id: str = ""  # of the handler: counts of one id only grow
+    name: str = ""
+    version: str = ""
+    dropped: dict[str, int] = {}
+
+
 class DecodedRequest(msgspec.Struct, kw_only=True):
     """What a decoder made of one request body."""
 
@@ -111,6 +122,13 @@ class DecodedRequest(msgspec.Struct, kw_only=True):
     feedback: list[FeedbackOperation] = []
     attachments: list[AttachmentOperation] = []
     rejected: list[Rejection] = []
+    ignored: list[str] = []  # parts that no client of ours is known to send, by name
+    client: ClientReport | None = None
+
+    @property
+    def is_storable(self) -> bool:
+        """Whether anything at all came through."""
+        return bool(self.runs or self.feedback or self.attachments)
 
 
 _encoder = msgspec.msgpack.Encoder()

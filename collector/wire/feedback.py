@@ -1,0 +1,107 @@
+"""A feedback object (LangSmith protocol facts 3.9) → `FeedbackOperation`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from collector.wire.errors import InvalidField, ItemTooLarge, MalformedItem
+from collector.wire.fields import json_type, read_text, read_time, read_uuid, storable
+from collector.wire.jsontext import is_utf8, repair
+from collector.wire.operations import FeedbackOperation
+from collector.wire.payloads import keep_payload
+from collector.wire.runs import Reading
+
+_READERS: dict[str, Any] = {
+    "id": read_uuid,
+    "run_id": read_uuid,
+    "trace_id": read_uuid,
+    "session_id": read_uuid,
+    "session_name": read_text,
+    "key": read_text,
+    "comment": read_text,
+    "created_at": read_time,
+    "modified_at": read_time,
+}
+_JSON = ("value", "correction", "feedback_source")
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def decode_feedback(
+    text: bytes, reading: Reading, *, feedback_id: UUID | None = None
+) -> FeedbackOperation:
+    """Return the operation. `feedback_id` (of the part's name) wins over the object's `id`.
+
+    Raises:
+        ItemError: the feedback cannot be stored, and why.
+    """
+    limits = reading.limits
+    if len(text) > limits.max_feedback_bytes:
+        raise ItemTooLarge("The feedback", len(text), limits.max_feedback_bytes)
+    if not is_utf8(text):
+        text, _ = repair(text, max_depth=limits.max_depth)
+    fields = _decode_fields(text, limits.max_depth)
+    values = {name: read(name, _value(name, fields)) for name, read in _READERS.items()}
+    item_id = feedback_id or values["id"]
+    if item_id is None:
+        raise InvalidField("id", "is missing.")
+    if not values["key"]:
+        raise InvalidField("key", "is missing.")
+    known = {*_READERS, *_JSON, "score"}
+    other = {name: fields[name] for name in fields if name not in known}
+    return FeedbackOperation(
+        id=item_id,
+        received_at=reading.received_at,
+        project=values["session_name"] and storable(values["session_name"]),
+        project_id=values["session_id"],
+        run_id=values["run_id"],
+        trace_id=values["trace_id"],
+        key=storable(values["key"])[: limits.max_key_chars],
+        score=_score(_value("score", fields)),
+        comment=values["comment"] and storable(values["comment"]),
+        created_at=values["created_at"],
+        modified_at=values["modified_at"],
+        other=msgspec.json.encode(other) if other else b"",
+        **{name: _json(name, fields.get(name), reading) for name in _JSON},
+    )
+
+
+def _decode_fields(text: bytes, max_depth: int) -> dict[str, msgspec.Raw]:
+    try:
+        return _fields.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        text, _ = repair(text, max_depth=max_depth)
+    try:
+        return _fields.decode(text)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise MalformedItem("Feedback must be a JSON object.") from exc
+
+
+def _value(name: str, fields: dict[str, msgspec.Raw]) -> Any:
+    if name not in fields:
+        return None
+    try:
+        return msgspec.json.decode(fields[name])
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise InvalidField(name, "has a value that cannot be read.") from exc
+
+
+def _score(value: Any) -> float | None:
+    """Return the number; a boolean counts as 1 or 0, and NaN (a string by now) as no score."""
+    if value is None or value in ("NaN", "Infinity", "-Infinity"):
+        return None
+    if not isinstance(value, int | float):
+        raise InvalidField("score", f"must be a number or a boolean, not {json_type(value)}.")
+    try:
+        score = float(value)
+    except OverflowError as exc:
+        raise InvalidField("score", "is a number that is too large.") from exc
+    return score if math.isfinite(score) else None
+
+
+def _json(name: str, text: msgspec.Raw | None, reading: Reading) -> bytes:
+    return b"" if text is None else keep_payload(name, bytes(text), reading.limits, notes=[])
