@@ -19,7 +19,7 @@ from langsmith.utils import LangSmithAuthError, LangSmithError, LangSmithNotFoun
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 T = TypeVar("T")
-PROJECT = "SDK reads / 返金 & 50%"
+PROJECT = f"SDK reads / 返金 & 50% {uuid.uuid4()}"
 PATIENCE_SECONDS = 15.0
 
 
