@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
-from collector.reads.types import STATUSES, TimeBucket, TraceOverview
+from collector.reads.types import TimeBucket, TraceOverview
 from viewer.present.charts import Bar, view_bars
 from viewer.present.durations import format_duration
 from viewer.present.numbers import pluralize
-from viewer.present.status import StatusLook, describe_status
+from viewer.present.status import LOOKS, StatusLook, describe_status
 from viewer.present.times import format_axis, format_moment
 from viewer.present.trace_list_query import RANGES, TraceListQuery
 
@@ -69,7 +69,7 @@ class RangeOption:
 
 
 def view_facets(query: TraceListQuery, overview: TraceOverview | None) -> list[Facet]:
-    statuses = [(status, overview.by_status[status] if overview else None) for status in STATUSES]
+    statuses = [(status, overview.by_status[status] if overview else None) for status in LOOKS]
     names = _with_chosen(overview.by_name if overview else (), query.names)
     tags = _with_chosen(overview.by_tag if overview else (), query.tags)
     facets = [

@@ -125,9 +125,9 @@ class TraceListQuery:
         return replace(self, before="")
 
     def filter_words(self) -> str:
-        """Return "this filter" or "all 3 filters"."""
+        """Return "this filter", "both filters" or "all 3 filters"."""
         count = len(list(self.each_dropped()))
-        return "this filter" if count == 1 else f"all {count} filters"
+        return {1: "this filter", 2: "both filters"}.get(count, f"all {count} filters")
 
     def each_dropped(self) -> Iterable[tuple[Chip, TraceListQuery]]:
         """Yield every filter in force but the time range, with the query that lacks it."""

@@ -53,7 +53,7 @@ function changedBelow() {
 }
 
 function take(fresh) {
-  for (const id of ["rail", "totals", "histogram"]) morph(document.getElementById(id), fresh.getElementById(id));
+  for (const id of ["rail", "totals", "histogram", "loaded-of"]) morph(document.getElementById(id), fresh.getElementById(id));
   if (!fresh.getElementById("run-rows")) return show(stream.state);
   if (!shownRows()) {
     morph(list(), fresh.getElementById("trace-list")); // it was empty

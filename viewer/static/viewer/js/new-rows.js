@@ -53,12 +53,13 @@ function announce() {
 function letInUnnoticed() {
   const pane = scrollPane();
   const top = pane.scrollHeight > pane.clientHeight + 1 ? pane.scrollTop : scrollY; // on a narrow screen the page scrolls
-  if (top > 2 || pane.matches(":hover") || pane.contains(document.activeElement) || !getSelection().isCollapsed) return false;
+  // The whole of the results counts as pointed at: on its way to the button the pointer must not make it vanish.
+  if (top > 2 || pane.closest(".results").matches(":hover") || pane.contains(document.activeElement) || !getSelection().isCollapsed) return false;
   return letIn();
 }
 
 document.addEventListener("click", (event) => event.target.closest("[data-new-rows]") && letIn());
 document.addEventListener("scroll", () => held && letInUnnoticed(), true);
 document.addEventListener("pointerout", (event) => {
-  if (held && event.target.closest?.("#run-scroll") && !event.relatedTarget?.closest?.("#run-scroll")) letInUnnoticed();
+  if (held && event.target.closest?.(".results") && !event.relatedTarget?.closest?.(".results")) letInUnnoticed();
 });
