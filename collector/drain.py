@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,12 +41,27 @@ UNPLACED_RETRY = timedelta(seconds=2)
 TRANSIENT = (OperationalError, InterfaceError)
 
 
-def drain_lane(lane_id: UUID) -> int:
+# One drain at a time in a process: a second thread would only fight for the interpreter.
+_draining = threading.Lock()
+
+
+def drain_lane(lane_id: UUID, *, wait: bool = True) -> int:
     """Write all due rows of a lane and return how many operations on runs they held.
+
+    With `wait=False` nothing is done while another thread of this process drains.
 
     Raises:
         django.db.OperationalError, InterfaceError: the database went away; nothing is lost.
     """
+    if not _draining.acquire(blocking=wait):
+        return 0
+    try:
+        return _drain_lane(lane_id)
+    finally:
+        _draining.release()
+
+
+def _drain_lane(lane_id: UUID) -> int:
     drained = 0
     place = _place_rows if Workspace.objects.filter(pk=lane_id).exists() else None
     while rows := inbox.claim(lane_id):
