@@ -15,7 +15,7 @@ def web_command() -> list[str]:
         *["--host", settings.HOST, "--port", str(settings.PORT)],
         *["--workers", str(settings.WEB_WORKERS)],
         *["--respawn-failed-workers", "--respawn-interval", "0.5"],
-        *["--workers-kill-timeout", "10", "--log-level", "warning"],
+        *["--workers-kill-timeout", "10", "--log-level", "error"],
         "config.wsgi:application",
     ]
 
@@ -28,7 +28,7 @@ def worker_command(number: int, beat_schedule: Path | None) -> list[str]:
     """
     beat = ["--beat", "--schedule", str(beat_schedule)] if beat_schedule is not None else []
     return [
-        *[sys.executable, "-m", "celery", "-A", "config.celery", "worker", *beat],
+        *[sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", *beat],
         *["--pool", "solo", "--hostname", f"runwood-{number}@%h"],
         *["--without-gossip", "--without-mingle", "--without-heartbeat"],
         *["--loglevel", "WARNING"],

@@ -15,7 +15,10 @@ DEBUG = False  # never: an error page must not show a customer's trace
 SECRET_KEY = env_secret("RUNWOOD_SECRET_KEY") or paths.secret_key()
 HOST = env_str("RUNWOOD_HOST", "127.0.0.1")
 PORT = env_int("RUNWOOD_PORT", 8000, minimum=1)
-PUBLIC_URL = env_str("RUNWOOD_PUBLIC_URL", f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0', '::') else HOST}:{PORT}").rstrip("/")
+PUBLIC_URL = env_str(
+    "RUNWOOD_PUBLIC_URL",
+    f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0', '::') else HOST}:{PORT}",
+).rstrip("/")
 ALLOWED_HOSTS = env_list("RUNWOOD_ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env_list("RUNWOOD_CSRF_TRUSTED_ORIGINS", [PUBLIC_URL])
 ROOT_URLCONF = "config.urls"
@@ -64,21 +67,24 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["template_partials.templatetags.partials", "viewer.templatetags.viewer_tags"],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "viewer.templatetags.viewer_tags",
+            ],
         },
     }
 ]
 
 # --- Database -------------------------------------------------------------------------------------
 # DATABASE_URL may point at a pooler; DATABASE_DIRECT_URL is for LISTEN, migrations and the broker.
-DATABASE_URL = env_str("DATABASE_URL", "")
+DATABASE_URL = env_secret("DATABASE_URL") or ""
 EMBEDDED_POSTGRES = not DATABASE_URL
 if EMBEDDED_POSTGRES:
     DATABASE_URL = f"host={paths.socket_dir()} user=postgres dbname=runwood"
-DATABASE_DIRECT_URL = env_str("DATABASE_DIRECT_URL", "") or DATABASE_URL
+DATABASE_DIRECT_URL = env_secret("DATABASE_DIRECT_URL") or DATABASE_URL
 
 
-def _database(url: str) -> dict[str, Any]:
+def database_settings(url: str) -> dict[str, Any]:
     parts = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -102,13 +108,13 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASES = {"default": database_settings(DATABASE_URL)}
 
 # --- Celery ---------------------------------------------------------------------------------------
 # A message carries no data: it is a doorbell. Any broker may lose all of them.
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "") or "pgmq://"
 EMBEDDED_BROKER = CELERY_BROKER_URL == "pgmq://"
-WORKER_CONCURRENCY = env_int("RUNWOOD_WORKER_CONCURRENCY", 2, minimum=1)
+WORKERS = env_int("RUNWOOD_WORKERS", 2, minimum=1)  # processes: each drains on one core
 WEB_WORKERS = env_int("RUNWOOD_WEB_WORKERS", 2, minimum=1)
 
 # --- Ingest limits ----------------------------------------------------------------------------------
@@ -126,7 +132,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = None
 AUTH_USER_MODEL = "collector.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/sign-in"
@@ -135,7 +144,9 @@ SIGN_IN_LINK_SECONDS = 600
 SESSION_COOKIE_NAME = "runwood_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = env_bool("RUNWOOD_SECURE_COOKIES", default=PUBLIC_URL.startswith("https://"))
+SESSION_COOKIE_SECURE = env_bool(
+    "RUNWOOD_SECURE_COOKIES", default=PUBLIC_URL.startswith("https://")
+)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 CSRF_COOKIE_HTTPONLY = True
 
@@ -188,7 +199,21 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    # 503 is an answer (overload, not ready yet), not an accident; a crash is a 500 with its traceback
+    "filters": {
+        "unexpected": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 503,
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("RUNWOOD_LOG_LEVEL", "INFO").upper()},
-    "loggers": {"django.request": {"level": "ERROR"}, "celery": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["unexpected"]},
+        "celery": {"level": "WARNING"},
+        "kombu.connection": {
+            "level": "ERROR"
+        },  # warns of pgmq:// having no host name, at every start
+        "pgmq": {"level": "WARNING"},
+    },
 }

@@ -16,22 +16,39 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_wsgi_application()
 
+# after Django is up: the doorbell rings through this app, which nobody else in a web process imports
+import config.celery  # noqa: E402, F401
+
 MEMORY_BYTES = 8 << 20  # a chunked body past this waits on disk
+READ_BYTES = 64 << 10
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    from django.conf import settings  # noqa: PLC0415 (settings are read when a request comes)
+    if _is_chunked(environ):
+        _read_body(environ)
+    return django_application(environ, start_response)
 
-    if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() and not environ.get("CONTENT_LENGTH"):
-        with tempfile.SpooledTemporaryFile(MEMORY_BYTES) as body:
-            size = 0
-            while chunk := environ["wsgi.input"].read(65536):
-                size += len(chunk)
-                if size > settings.INGEST_MAX_BODY_BYTES:
-                    break  # the view answers 413 from the length, with its own words
-                body.write(chunk)
-            body.seek(0)
-            environ["wsgi.input"] = body
-            environ["CONTENT_LENGTH"] = str(size)
-            return list(django_application(environ, start_response))
-    return django_application(environ, start_response)  # type: ignore[no-any-return]
+
+def _is_chunked(environ: dict[str, Any]) -> bool:
+    encoding = environ.get("HTTP_TRANSFER_ENCODING", "")
+    return "chunked" in encoding.lower() and not environ.get("CONTENT_LENGTH")
+
+
+def _read_body(environ: dict[str, Any]) -> None:
+    """Put the whole body, and its length, where Django looks for them.
+
+    Past the limit reading ends: the view answers 413 from the length, with its own words.
+    """
+    from django.conf import settings
+
+    # no `with`: the answer may be a stream that outlives this call; the file ends with the request
+    body = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+    size = 0
+    while size <= settings.INGEST_MAX_BODY_BYTES and (
+        chunk := environ["wsgi.input"].read(READ_BYTES)
+    ):
+        body.write(chunk)
+        size += len(chunk)
+    body.seek(0)
+    environ["wsgi.input"] = body
+    environ["CONTENT_LENGTH"] = str(size)

@@ -4,12 +4,12 @@ Which one to ask for:
 
 - `db` (pytest-django): the test runs in a transaction that is rolled back. Quickest.
 - `store`: real commits, seen by other connections, threads and NOTIFY; every table is emptied.
+- `runwood`: a whole installation, started once a session by `manage.py up` on a free port with a data
+  folder of its own. Tests share it: use a project of your own.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -18,7 +18,9 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from collector.models import ApiKey, Project, User, Workspace
+from collector.auth import create_api_key, forget_api_keys
+from benchmarks.server import Server, running_server
+from collector.models import Project, User, Workspace
 from config import paths
 from config.postgres import SERVER_SETTINGS, EmbeddedPostgres, install_broker
 
@@ -99,14 +101,20 @@ def make_api_key(workspace: Workspace) -> Callable[..., str]:
     """Return a function (*scopes, workspace=) that makes a key and returns its text."""
 
     def make(*scopes: str, workspace: Workspace = workspace) -> str:
-        token = f"rw_{secrets.token_urlsafe(32)}"
-        ApiKey.objects.create(
-            workspace=workspace,
-            name="test",
-            prefix=token[:8],
-            digest=hashlib.sha256(token.encode()).digest(),
-            scopes=list(scopes) or ["ingest", "read"],
-        )
-        return token
+        _, text = create_api_key(workspace, "test", scopes or ("ingest", "read"))
+        return text
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _no_remembered_api_keys() -> None:
+    """Keys are remembered per process; rows of the last test must not be."""
+    forget_api_keys()
+
+
+@pytest.fixture(scope="session")
+def runwood() -> Iterator[Server]:
+    """Start a whole installation; see `benchmarks.server.Server` for what it can tell."""
+    with running_server() as server:
+        yield server
