@@ -7,9 +7,10 @@ may pass is 503, and what can never succeed is 4xx.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import UnreadablePostError
 from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import APIException
@@ -18,10 +19,17 @@ from rest_framework.views import exception_handler as rest_exception_handler
 
 from collector.api.memory import TooManyInFlight
 from collector.inbox import InboxFull
-from collector.wire.errors import BodyError, TooLarge, UnsupportedEncoding
+from collector.wire.errors import BodyError, TooLarge, UnsupportedEncoding, WrongShape
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 30  # four tries of the stock client then cover 90 s
 
+_NEVER: tuple[tuple[type[BodyError], int], ...] = (  # other bodies that cannot be used: 400
+    (TooLarge, 413),  # and no Retry-After, which would make clients upload it four times
+    (UnsupportedEncoding, 415),
+    (WrongShape, 422),
+)
 _LATER: tuple[tuple[type[Exception], str, str], ...] = (
     (InboxFull, "inbox_full", "The workers are behind and the inbox is full. Send it again later."),
     (
@@ -35,7 +43,13 @@ _LATER: tuple[tuple[type[Exception], str, str], ...] = (
         "The database does not answer. Send it again later.",
     ),
     (InterfaceError, "database_unavailable", "The database does not answer. Send it again later."),
+    (
+        InternalError,  # a standby after a failover refuses writes so
+        "database_unavailable",
+        "The database refuses to write. Send it again later.",
+    ),
     (PoolTimeout, "database_unavailable", "No database connection is free. Send it again later."),
+    (MemoryError, "too_many_in_flight", "There is no memory for it now. Send it again later."),
 )
 
 
@@ -47,6 +61,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return Response({"detail": "The body ended early.", "code": "truncated_body"}, status=400)
     for kind, code, detail in _LATER:
         if isinstance(error, kind):
+            logger.warning("answered 503 %s: %s", code, str(error).partition("\n")[0])
             return Response(
                 {"detail": detail, "code": code},
                 status=503,
@@ -59,9 +74,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def _status(error: BodyError) -> int:
-    if isinstance(error, TooLarge):
-        return 413  # and no Retry-After, which would make clients upload it four times
-    return 415 if isinstance(error, UnsupportedEncoding) else 400
+    for kind, status in _NEVER:
+        if isinstance(error, kind):
+            return status
+    return 400
 
 
 def _code(error: APIException) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from collector.api.ingest import limits
+from collector.api.rendering import AlwaysJSON
 
 # The version of LangSmith's API that this speaks: clients compare it (protocol facts 2.2). At least 0.8.10
 # makes them send feedback in batches.
 API_VERSION = "0.12.0"
-ADVISED_BATCH_BYTES = (
-    8 << 20
-)  # uncompressed; far below the cap, since a batch may exceed it by one run
+# Of uncompressed bytes, far below the cap: clients look after they have added a run to a batch.
+ADVISED_BATCH_BYTES = 8 << 20
 
 
 def _info() -> dict[str, Any]:
@@ -41,19 +42,37 @@ def _info() -> dict[str, Any]:
             "ch_query_enabled": True,
             "sdb_query_enabled": False,
         },
-        "runwood": {
-            "max_body_bytes": settings.INGEST_MAX_BODY_BYTES,
-            "max_decoded_bytes": settings.INGEST_MAX_DECODED_BYTES,
-            "max_run_bytes": settings.INGEST_MAX_RUN_BYTES,
-            "max_runs_per_request": settings.INGEST_MAX_RUNS,
-        },
+        "runwood": _limits(),
     }
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT, auth=[])
-@api_view(["GET"])
-@authentication_classes([])
-@permission_classes([])
-def info(request: Request) -> Response:
-    """Return the version, the batch sizes to use and the limits."""
-    return Response(_info())
+def _limits() -> dict[str, int]:
+    """Return the limits that a client may want to keep to, as they are set."""
+    caps = limits()
+    return {
+        "max_body_bytes": caps.max_body_bytes,
+        "max_decoded_bytes": caps.max_decoded_bytes,
+        "max_run_bytes": caps.max_run_bytes,
+        "max_runs_per_request": caps.max_runs,
+        "max_string_bytes": caps.max_string_bytes,
+        "max_attachment_bytes": caps.max_attachment_bytes,
+        "max_attachments_per_run": caps.max_attachments,
+        "max_events_per_run": caps.max_events,
+        "max_json_depth": caps.max_depth,
+    }
+
+
+class InfoView(APIView):
+    """GET /info."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    content_negotiation_class = AlwaysJSON
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, auth=[])
+    def get(self, request: Request) -> Response:
+        """Return the version, the batch sizes to use and the limits."""
+        return Response(_info())
+
+
+info = InfoView.as_view()

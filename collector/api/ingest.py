@@ -7,30 +7,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from collector import inbox
+from collector.api.ingest_shapes import MULTIPART, RunBatch, RunToStore, answers
 from collector.api.memory import in_flight
+from collector.api.rendering import AlwaysJSON
 from collector.auth import ApiKeyAuth
 from collector.wire.batch import decode_batch, decode_one
 from collector.wire.encoding import decode_body
-from collector.wire.errors import TooLarge, TruncatedBody
+from collector.wire.errors import EmptyBody, TooLarge, TruncatedBody
 from collector.wire.limits import Limits
 from collector.wire.multipart import decode_multipart
-from collector.wire.operations import DecodedRequest
+from collector.wire.operations import DecodedRequest, Rejection
 from collector.wire.runs import Reading
 
 logger = logging.getLogger(__name__)
 
+READ_BYTES = 256 << 10
+
 Decode = Callable[[bytes, Reading], DecodedRequest]
+Take = Callable[[int], None]
 
 
 def limits() -> Limits:
@@ -47,44 +52,66 @@ class IngestView(APIView):
     """What the four have in common. The body is read raw: DRF's parsers never see it."""
 
     required_scope = "ingest"
+    content_negotiation_class = AlwaysJSON
 
     def ingest(self, request: Request, decode: Decode) -> Response:
         """Read and decode the body, make it durable, and say what was refused.
 
         Raises what `collector.api.errors` answers.
         """
-        caps = limits()
+        assert isinstance(request.auth, ApiKeyAuth)
+        inbox.check_backlog()  # before anything is read: a full inbox must cost little
         with in_flight.account() as account:
-            body = _read_body(request, caps, account.take)
-            encoding = request.headers.get("Content-Encoding", "")
-            decoded_body = decode_body(
-                body, encoding, max_bytes=caps.max_decoded_bytes, take=account.take
-            )
-            decoded = decode(decoded_body, Reading(timezone.now(), caps))
-            assert isinstance(request.auth, ApiKeyAuth)
+            decoded = _decode(request, decode, account.take)
             rejected = inbox.accept(request.auth.workspace_id, decoded)
         _report(decoded)
-        answer = {
-            "accepted": len(decoded.runs) + len(decoded.feedback) + len(decoded.attachments),
-            "rejected": [
-                {"id": item.id, "reason": item.reason, "code": item.code} for item in rejected
-            ],
-        }
-        if rejected and not decoded.is_storable:
-            detail = f"Nothing was stored: {rejected[0].reason}"
-            return Response({"detail": detail, "code": "nothing_storable", **answer}, status=422)
-        return Response(answer, status=202)
+        return _answer(decoded, rejected)
 
 
-def _read_body(request: Request, caps: Limits, take: Callable[[int], None]) -> bytes:
-    length = int(request.META.get("CONTENT_LENGTH") or 0)
+def _decode(request: Request, decode: Decode, take: Take) -> DecodedRequest:
+    caps = limits()
+    body = decode_body(
+        _read_body(request, caps, take),
+        request.headers.get("Content-Encoding", ""),
+        max_bytes=caps.max_decoded_bytes,
+        take=take,
+    )
+    return decode(body, Reading(timezone.now(), caps))
+
+
+def _read_body(request: Request, caps: Limits, take: Take) -> bytes:
+    """Return the body as sent. Memory is asked for as it comes: a stalled sender holds what it sent."""
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    length = int(text) if text.isdecimal() else 0
     if length > caps.max_body_bytes:
         raise TooLarge("bytes", caps.max_body_bytes, "RUNWOOD_MAX_BODY_BYTES")
-    take(length)
-    body = request._request.body  # the raw body: DRF would parse it
-    if len(body) < length:
-        raise TruncatedBody
-    return body
+    if not length:
+        raise EmptyBody
+    chunks = []
+    while length:
+        chunk = request._request.read(min(length, READ_BYTES))  # raw: DRF would parse it
+        if not chunk:
+            raise TruncatedBody
+        take(len(chunk))
+        length -= len(chunk)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _answer(decoded: DecodedRequest, rejected: list[Rejection]) -> Response:
+    answer: dict[str, Any] = {
+        "accepted": len(decoded.runs) + len(decoded.feedback) + len(decoded.attachments),
+        "rejected": [
+            {"id": item.id, "reason": item.reason, "code": item.code} for item in rejected
+        ],
+    }
+    if decoded.ignored:
+        answer["ignored"] = decoded.ignored
+    if decoded.is_storable or not (rejected or decoded.ignored):
+        return Response(answer, status=202)
+    problem = rejected[0].reason if rejected else "no part is one that Runwood knows."
+    detail = f"Nothing was stored: {problem}"
+    return Response({"detail": detail, "code": "nothing_storable", **answer}, status=422)
 
 
 def _report(decoded: DecodedRequest) -> None:
@@ -95,7 +122,7 @@ def _report(decoded: DecodedRequest) -> None:
         )
     if decoded.client is not None and decoded.client.dropped:
         logger.warning(
-            "client %s %s has dropped runs: %s",
+            "client %r %r has dropped runs: %r",
             decoded.client.name,
             decoded.client.id,
             decoded.client.dropped,
@@ -105,7 +132,7 @@ def _report(decoded: DecodedRequest) -> None:
 class CreateRun(IngestView):
     """POST /runs."""
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
+    @extend_schema(request=RunToStore, responses=answers())
     def post(self, request: Request) -> Response:
         """Create one run."""
         return self.ingest(
@@ -113,10 +140,21 @@ class CreateRun(IngestView):
         )
 
 
+class UpdateRun(IngestView):
+    """PATCH /runs/{run_id}."""
+
+    @extend_schema(request=RunToStore, responses=answers())
+    def patch(self, request: Request, run_id: UUID) -> Response:
+        """Update one run, known already or not."""
+        return self.ingest(
+            request, lambda body, reading: decode_one(body, reading, is_update=True, run_id=run_id)
+        )
+
+
 class IngestBatch(IngestView):
     """POST /runs/batch."""
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
+    @extend_schema(request=RunBatch, responses=answers())
     def post(self, request: Request) -> Response:
         """Create and update runs: `{"post": [run…], "patch": [run…]}`."""
         return self.ingest(request, decode_batch)
@@ -125,25 +163,12 @@ class IngestBatch(IngestView):
 class IngestMultipart(IngestView):
     """POST /runs/multipart."""
 
-    @extend_schema(
-        request={"multipart/form-data": OpenApiTypes.OBJECT}, responses={202: OpenApiTypes.OBJECT}
-    )
+    @extend_schema(request=MULTIPART, responses=answers())
     def post(self, request: Request) -> Response:
         """Create and update runs with parts for payloads, feedback and attachments."""
         content_type = request.headers.get("Content-Type", "")
         return self.ingest(
             request, lambda body, reading: decode_multipart(body, content_type, reading)
-        )
-
-
-class UpdateRun(IngestView):
-    """PATCH /runs/{run_id}."""
-
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
-    def patch(self, request: Request, run_id: UUID) -> Response:
-        """Update one run."""
-        return self.ingest(
-            request, lambda body, reading: decode_one(body, reading, is_update=True, run_id=run_id)
         )
 
 
