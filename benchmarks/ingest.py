@@ -145,7 +145,7 @@ def measure(runs: int) -> dict[str, Any]:
         idle = server.memory_bytes()
         idle_cpu = _idle_cpu(server)
         key = server.manage("create_api_key", "benchmark")
-        with psycopg.connect(server.dsn(), autocommit=True) as database:
+        with psycopg.connect(server.dsn, autocommit=True) as database:
             warm = [
                 compressor.compress(body) for body in batches(2000, BATCH, project="warm", seed=3)
             ]

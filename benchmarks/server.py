@@ -1,4 +1,4 @@
-"""A server of one's own to measure: `manage.py up` in a temporary folder, and the CPU of its parts."""
+"""A server of one's own, for tests and benchmarks: `manage.py up` in a temporary folder, and what its parts use."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("web", "worker", "postgres")
+FOREIGN = ("RUNWOOD_", "DATABASE_", "CELERY_", "LANGSMITH_", "LANGCHAIN_", "DJANGO_")
 
 
 def free_port() -> int:
@@ -40,12 +41,30 @@ class Server(NamedTuple):
             command, env=self.environment, check=True, capture_output=True, text=True
         ).stdout.strip()
 
+    @property
     def dsn(self) -> str:
-        code = "from config import paths; print(f'host={paths.socket_dir()} user=postgres dbname=runwood')"
+        """The embedded Postgres, for a look at the tables."""
+        code = "from config import paths; print(paths.socket_dir())"
         command = [sys.executable, "-c", code]
-        return subprocess.run(
+        folder = subprocess.run(
             command, env=self.environment, check=True, capture_output=True, text=True, cwd=ROOT
         ).stdout.strip()
+        return f"host={folder} user=postgres dbname=runwood"
+
+    def api_key(self, *scopes: str) -> str:
+        """Return a new key of the first workspace; with no scopes it may send and read."""
+        chosen = [word for scope in scopes for word in ("--scope", scope)]
+        return self.manage("create_api_key", "test", *chosen)
+
+    def sign_in_url(self) -> str:
+        """Return a one-time link for the administrator."""
+        return self.manage("login_url")
+
+    def pids(self) -> dict[str, list[int]]:
+        """Return the process ids of web, worker, postgres and supervisor."""
+        return {
+            part: [process.pid for process in found] for part, found in self.processes().items()
+        }
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """Return the live processes of each part, and the supervisor's own."""
@@ -54,7 +73,10 @@ class Server(NamedTuple):
             "supervisor": [supervisor]
         }
         for child in supervisor.children():
-            words = " ".join(child.cmdline())
+            try:
+                words = " ".join(child.cmdline())
+            except psutil.NoSuchProcess:
+                continue
             part = "web" if "granian" in words else "worker" if "celery" in words else "postgres"
             found[part] += [child, *child.children(recursive=True)]
         return found
@@ -86,9 +108,7 @@ def running_server(**settings: str) -> Iterator[Server]:
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="runwood-bench-"))
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("RUNWOOD_", "DATABASE_", "CELERY_"))
+        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)
     }
     environment |= {"RUNWOOD_PORT": str(port), "RUNWOOD_DATA_DIR": str(folder)} | settings
     log = (folder / "bench.log").open("w")

@@ -18,8 +18,8 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from collector.auth import create_api_key, forget_api_keys
 from benchmarks.server import Server, running_server
+from collector.auth import create_api_key, forget_api_keys
 from collector.models import Project, User, Workspace
 from config import paths
 from config.postgres import SERVER_SETTINGS, EmbeddedPostgres, install_broker
