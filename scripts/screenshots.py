@@ -21,8 +21,13 @@ from benchmarks.server import ROOT, Server, running_server
 from benchmarks.workload import batches
 
 IMAGES = ROOT / "docs" / "img"
-ARGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-        " --disable-component-update --disable-sync").split()  # fmt: skip
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 SIZE = {"width": 1440, "height": 900}
 
 
@@ -31,7 +36,9 @@ def fill(server: Server) -> None:
     key = server.manage("create_api_key", "screenshots", "--scope", "ingest", "--scope", "read")
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     headers = {"x-api-key": key, "Content-Type": "application/json"}
-    for seed, (project, runs) in enumerate((("docs-assistant", 4000), ("nightly-eval", 2000), ("order-desk", 1000))):
+    for seed, (project, runs) in enumerate(
+        (("docs-assistant", 4000), ("nightly-eval", 2000), ("order-desk", 1000))
+    ):
         start = datetime.now(UTC) - timedelta(hours=20)
         for body in batches(runs, project=project, seed=seed, start=start, spacing=200):
             connection.request("POST", "/runs/batch", body, headers)
@@ -70,7 +77,9 @@ def photograph(page: Page, theme: str) -> None:
 
 
 def main() -> None:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if chromium is None:
         raise SystemExit("Screenshots need Chromium.")
     Path(IMAGES).mkdir(parents=True, exist_ok=True)

@@ -171,7 +171,17 @@ class Migration(migrations.Migration):
     dependencies = [("collector", "0001_accounts")]
 
     operations = [
-        forward(RUN, TRACE, PAYLOAD, ATTACHMENT, FEEDBACK, INBOX, DEAD_LETTER, FOLLOW_UP, WORKER_HEARTBEAT),
+        forward(
+            RUN,
+            TRACE,
+            PAYLOAD,
+            ATTACHMENT,
+            FEEDBACK,
+            INBOX,
+            DEAD_LETTER,
+            FOLLOW_UP,
+            WORKER_HEARTBEAT,
+        ),
         forward(
             # payloads and attachments are compressed before they come
             "ALTER TABLE payload ALTER data SET STORAGE EXTERNAL, ALTER run_ids SET STORAGE MAIN",
@@ -185,5 +195,7 @@ class Migration(migrations.Migration):
             "CREATE INDEX trace_by_thread ON trace (project_id, thread_id, start_time) WHERE thread_id IS NOT NULL",
             "CREATE INDEX feedback_by_run ON feedback (project_id, run_id)",
         ),
-        forward(*(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT" for table in HOT_TABLES)),
+        forward(
+            *(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT" for table in HOT_TABLES)
+        ),
     ]

@@ -35,12 +35,24 @@ def make_requests() -> list[tuple[bytes, list[str]]]:
         for number in range(RUNS_PER_TRACE):
             run_id = root if number == 0 else uuid.UUID(int=rng.getrandbits(128), version=4)
             order = f"{time_text}{root}" + (f".{time_text}{run_id}" if number else "")
-            run = {"id": str(run_id), "trace_id": str(root), "dotted_order": order, "session_name": "kills"}
-            create = run | {"name": f"run {number}", "run_type": "chain", "start_time": start.isoformat(), "inputs": {"n": number}}
+            run = {
+                "id": str(run_id),
+                "trace_id": str(root),
+                "dotted_order": order,
+                "session_name": "kills",
+            }
+            create = run | {
+                "name": f"run {number}",
+                "run_type": "chain",
+                "start_time": start.isoformat(),
+                "inputs": {"n": number},
+            }
             if number:
                 create["parent_run_id"] = str(root)
             operations.append(("post", create))
-            operations.append(("patch", run | {"end_time": start.isoformat(), "outputs": {"n": number}}))
+            operations.append(
+                ("patch", run | {"end_time": start.isoformat(), "outputs": {"n": number}})
+            )
     rng.shuffle(operations)
     requests = []
     for first in range(0, len(operations), RUNS_PER_REQUEST):
