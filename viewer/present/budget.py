@@ -33,10 +33,12 @@ class Budget:
         self.markdown_chars -= wanted
         return True
 
-    def take_node(self) -> bool:
-        """Whether one more line of JSON may be written; counts it if so."""
-        self.json_nodes -= 1
-        return self.json_nodes >= 0
+    def take_nodes(self, wanted: int = 1) -> bool:
+        """Whether so many more values of JSON may be written; counts them if so."""
+        if wanted > self.json_nodes:
+            return False
+        self.json_nodes -= wanted
+        return True
 
     def take_image(self, wanted: int) -> bool:
         """Whether a picture of this length may be put into the page; counts it if so."""

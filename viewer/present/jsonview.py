@@ -47,7 +47,7 @@ class _Writer:
     def write_items(self, container: dict[Any, Any] | list[Any], depth: int) -> None:
         pairs = container.items() if isinstance(container, dict) else enumerate(container)
         for number, (key, item) in enumerate(pairs):
-            if number >= self.max_items or not self.budget.take_node():
+            if number >= self.max_items or not self.budget.take_nodes():
                 noun = "key" if isinstance(container, dict) else "item"
                 self.write_omission(f"{pluralize(len(container) - number, noun)} more")
                 return
@@ -56,7 +56,7 @@ class _Writer:
     def write_node(self, key: str, value: Any, depth: int) -> None:
         if not isinstance(value, (dict, list)) or not value:
             self.write_line(key, value)
-        elif isinstance(value, list) and _is_short(value):
+        elif isinstance(value, list) and _is_short(value) and self.budget.take_nodes(len(value)):
             items = ", ".join(map(_format_item, value))
             self.pieces.append(f'<div class="json__line">{key}[{items}]</div>')
         elif depth >= MAX_DEPTH:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from collector.reads.types import TraceSummary, TraceTree
 from viewer.present.durations import format_duration
 from viewer.present.html import EMPTY, Html
 from viewer.present.numbers import format_count, pluralize
+from viewer.present.times import format_age
 from viewer.present.trace_query import TraceQuery
 from viewer.present.tree import MAX_ROWS, TreeOptions, lay_out_tree
 from viewer.present.tree_rows import RowWriter
@@ -99,14 +100,14 @@ def describe_completeness(trace: TraceSummary, *, now: datetime) -> Completeness
     counts = f"{format_count(trace.ended_count)} of {format_count(trace.run_count)}"
     if not open_count and trace.status not in ("running", "incomplete"):
         return Completeness("success", counts, f"{noun} ended", "", "")
-    age = max(timedelta(0), now - trace.last_heard_at).total_seconds()
+    age = max(0.0, (now - trace.last_heard_at).total_seconds())
+    ago = format_age(trace.last_heard_at, now=now).removesuffix(" ago")
     if trace.status == "running":
-        ticks = f"{age:.1f}" if age < HEARD_LATELY_SECONDS else ""
         words = (
             f"{noun} ended, {format_count(open_count)} running" if open_count else f"{noun} ended"
         )
-        return Completeness(
-            "running", counts, words, f"{age:.1f} s" if ticks else format_duration(age), ticks
-        )
-    words = f"{noun} ended. No word for {format_duration(age)}: the process has probably died"
+        if age < HEARD_LATELY_SECONDS:
+            return Completeness("running", counts, words, f"{age:.1f} s", f"{age:.1f}")
+        return Completeness("running", counts, words, ago, "")
+    words = f"{noun} ended. No word for {ago}: the process has probably died"
     return Completeness("incomplete", counts, words, "", "")
