@@ -41,7 +41,7 @@ fi
 
 stand_in() { # NAME COMMANDS…: an image of that name made from the Debian base by shell commands
   say "making a stand-in for $1"
-  printf 'FROM debian:bookworm-slim\nCOPY ca-certificates.crt /etc/ssl/certs/\nENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt\nCOPY apt /etc/apt\nRUN apt-get update -qq && %s\n%s\n' "$2" "${3:-}" >"$work/base-context/Dockerfile"
+  printf 'FROM debian:bookworm-slim\nCOPY host-ca.crt /etc/ssl/\nENV PIP_CERT=/etc/ssl/host-ca.crt SSL_CERT_FILE=/etc/ssl/host-ca.crt\nCOPY apt /etc/apt\nRUN apt-get update -qq && %s\n%s\n' "$2" "${3:-}" >"$work/base-context/Dockerfile"
   docker build -q --network=host -t "$1" "$work/base-context" >/dev/null
 }
 
@@ -50,7 +50,7 @@ make_images() {
   debootstrap --variant=minbase bookworm "$work/base" "$(sed -n 's/^deb \(\[[^]]*\] \)\?\(http[^ ]*\) bookworm .*/\2/p;s/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1)" >/dev/null
   tar -C "$work/base" -c . | docker import --change 'CMD ["bash"]' - debian:bookworm-slim >/dev/null
   mkdir "$work/base-context"
-  cp /etc/ssl/certs/ca-certificates.crt "$work/base-context/"
+  cp "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$work/base-context/host-ca.crt"
   cp -rL /etc/apt "$work/base-context/apt"
   [ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$work/base-context/apt/pip.conf"
   local pip='cp /etc/apt/pip.conf /etc/pip.conf 2>/dev/null || true'
