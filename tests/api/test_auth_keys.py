@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -98,6 +98,7 @@ def test_a_bad_key_is_a_plain_401_that_does_not_echo_it(workspace: Workspace, ke
     assert key not in str(response.data)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_that_is_not_a_key_raises_or_asks_the_database(text: str) -> None:
     if not auth.KEY_SHAPE.fullmatch(text):

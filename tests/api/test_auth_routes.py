@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 
@@ -108,3 +109,17 @@ def test_a_method_that_a_route_lacks_is_named_as_such(
 @pytest.mark.parametrize("path", ["/projects", "/sign-in", "/settings/keys", "/p/default/traces"])
 def test_the_pages_are_not_taken_by_the_api(client: Client, path: str) -> None:
     assert client.get(path).status_code != 401
+
+
+def test_while_the_keys_cannot_be_read_clients_are_told_to_come_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(digest: bytes) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("collector.auth._look_up", fail)
+    for path in ("/sessions", "/runs/query", "/runs/batch"):
+        response = client.post(
+            path, "{}", "application/json", headers={"X-API-Key": "rw_" + "A" * 43}
+        )
+        assert (response.status_code, response["Retry-After"]) == (503, "30")

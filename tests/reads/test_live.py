@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from collector.models import Project
 from collector.reads import live
@@ -29,8 +30,8 @@ def _own_listener() -> Iterator[None]:
 
 
 def notify(text: str) -> None:
-    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as connection:
-        connection.execute("SELECT pg_notify('runwood', %s)", [text])
+    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as database:
+        database.execute("SELECT pg_notify('runwood', %s)", [text])
 
 
 def hear(subscription: Subscription, *expected: TraceChanged) -> bool:
@@ -87,8 +88,8 @@ def test_a_message_that_is_none_of_ours_is_left_alone(text: str) -> None:
 def test_after_a_lost_connection_streams_are_told_to_look_again_and_hear_on() -> None:
     with subscribe([PROJECT]) as news:
         wait_until_listening(news)
-        with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as connection:
-            connection.execute(
+        with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as database:
+            database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN runwood'"
             )
         assert hear(news, TraceChanged(PROJECT, None))
@@ -103,8 +104,8 @@ def test_many_streams_share_one_connection() -> None:
         notify(f"{PROJECT} {TRACE}")
         assert hear(one, TraceChanged(PROJECT, TRACE))
         assert hear(three, TraceChanged(PROJECT, TRACE))
-        with psycopg.connect(settings.DATABASE_DIRECT_URL) as connection:
-            found = connection.execute(
+        with psycopg.connect(settings.DATABASE_DIRECT_URL) as database:
+            found = database.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN runwood'"
                 " AND datname = current_database()"
             ).fetchone()
@@ -123,6 +124,13 @@ def test_a_process_serves_so_many_streams_and_no_more(monkeypatch: pytest.Monkey
         pass
     with subscribe([PROJECT]):
         pass
+
+
+def test_a_waiting_stream_holds_no_database_connection(store: None) -> None:
+    Project.objects.exists()
+    assert connection.connection is not None
+    Subscription([PROJECT], None).take(0)
+    assert connection.connection is None
 
 
 def test_the_same_news_waits_once() -> None:

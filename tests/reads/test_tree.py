@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.reads.tree import order_tree
@@ -147,6 +147,7 @@ def test_plumbing_that_leads_to_something_else_is_shown() -> None:
     assert [number for number, node in found.items() if node.is_plumbing] == [4]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 12), st.integers(0, 12), st.integers(0, 3)), max_size=14),
     st.randoms(use_true_random=False),
