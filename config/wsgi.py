@@ -37,18 +37,19 @@ def _is_chunked(environ: dict[str, Any]) -> bool:
 def _read_body(environ: dict[str, Any]) -> None:
     """Put the whole body, and its length, where Django looks for them.
 
-    Past the limit reading ends: the view answers 413 from the length, with its own words.
+    Past the limit nothing is kept: the view answers 413 from the length, with its own words. Reading goes
+    on up to twice the limit, since a client that is still sending would see a broken connection, no answer.
     """
     from django.conf import settings
 
     # no `with`: the answer may be a stream that outlives this call; the file ends with the request
     body = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+    limit = settings.INGEST_MAX_BODY_BYTES
     size = 0
-    while size <= settings.INGEST_MAX_BODY_BYTES and (
-        chunk := environ["wsgi.input"].read(READ_BYTES)
-    ):
-        body.write(chunk)
+    while size <= 2 * limit and (chunk := environ["wsgi.input"].read(READ_BYTES)):
         size += len(chunk)
+        if size <= limit:
+            body.write(chunk)
     body.seek(0)
     environ["wsgi.input"] = body
     environ["CONTENT_LENGTH"] = str(size)
