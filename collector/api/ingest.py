@@ -54,6 +54,10 @@ class IngestView(APIView):
     required_scope = "ingest"
     content_negotiation_class = AlwaysJSON
 
+    def handle_exception(self, exc: Exception) -> Response:
+        _drain(self.request)
+        return super().handle_exception(exc)
+
     def ingest(self, request: Request, decode: Decode) -> Response:
         """Read and decode the body, make it durable, and say what was refused.
 
@@ -96,6 +100,20 @@ def _read_body(request: Request, caps: Limits, take: Take) -> bytes:
         length -= len(chunk)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _drain(request: Request) -> None:
+    """Read on after a refusal, keeping nothing, until the sender listens.
+
+    The server closes a connection whose body it did not read, and a client that is still sending sees
+    that in place of the answer: to the SDKs a broken connection, to be sent again twelve times.
+    """
+    left = 2 * settings.INGEST_MAX_BODY_BYTES
+    try:
+        while left > 0 and (chunk := request._request.read(READ_BYTES)):
+            left -= len(chunk)
+    except OSError:  # UnreadablePostError among them: nobody listens any more
+        return
 
 
 def _answer(decoded: DecodedRequest, rejected: list[Rejection]) -> Response:
