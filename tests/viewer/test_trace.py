@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from collector.models import Membership, Project, User, Workspace
+from collector.models import Project
 from collector.wire.operations import RunOperation
 from tests.factories import make_run, store_runs
 
@@ -26,12 +26,6 @@ HTMX = {"HTTP_HX_REQUEST": "true"}
 
 def json(value: Any) -> bytes:
     return orjson.dumps(value)
-
-
-@pytest.fixture
-def reader(client: Client, user: User) -> Client:
-    client.force_login(user)
-    return client
 
 
 def make_trace(project: Project, size: int = 6, **fields: Any) -> list[RunOperation]:
@@ -173,14 +167,14 @@ def test_a_larger_trace_takes_no_more_queries(reader: Client, project: Project) 
     assert counts[0] == counts[1] <= 20
 
 
-def test_a_trace_of_1000_runs_is_made_in_90_ms(reader: Client, project: Project) -> None:
+def test_a_trace_of_1000_runs_takes_90_ms_of_the_processor(reader: Client, project: Project) -> None:
     runs = make_trace(project, 999)
     best = 1.0
     for _ in range(4):
-        began = time.perf_counter()
+        began = time.process_time()
         assert reader.get(url(project, runs[0])).status_code == 200
-        best = min(best, time.perf_counter() - began)
-    assert best < 0.09 * 2  # twice, for a machine that has other work
+        best = min(best, time.process_time() - began)
+    assert best < 0.09
 
 
 def test_rows_past_the_limit_wait_behind_a_link(reader: Client, project: Project) -> None:
@@ -214,14 +208,10 @@ def test_a_run_of_another_trace_is_not_in_this_one(reader: Client, project: Proj
     assert reader.get(f"{url(project, here[0])}/runs/{there[1].id}/raw").status_code == 404
 
 
-def test_a_stranger_sees_what_someone_sees_who_guesses(client: Client, project: Project) -> None:
+def test_a_stranger_sees_what_someone_sees_who_guesses(stranger: Client, project: Project) -> None:
     runs = make_trace(project)
-    stranger = User.objects.create_user("mallory")
-    elsewhere = Workspace.objects.create(name="Elsewhere")
-    Membership.objects.create(user=stranger, workspace=elsewhere, role="admin")
-    client.force_login(stranger)
     known, guessed = (
-        client.get(f"/p/{name}/traces/{runs[0].id}").content.decode().replace(name, "NAME")
+        stranger.get(f"/p/{name}/traces/{runs[0].id}").content.decode().replace(name, "NAME")
         for name in (project.name, "some-project")
     )
     known, guessed = (
@@ -229,7 +219,7 @@ def test_a_stranger_sees_what_someone_sees_who_guesses(client: Client, project: 
     )
     assert known == guessed
     for path in ("/stream", f"/runs/{runs[0].id}/raw"):
-        assert client.get(url(project, runs[0]) + path).status_code == 404
+        assert stranger.get(url(project, runs[0]) + path).status_code == 404
 
 
 def test_without_a_session_there_is_only_the_way_to_sign_in(

@@ -6,9 +6,10 @@ JavaScript. Anything else is one message.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_ERROR_CHARS = 60_000
 MAX_FRAMES = 150
@@ -27,6 +28,9 @@ _LIBRARY = re.compile(
 )
 _STANDARD = re.compile(
     r"[/\\]python\d(?:\.\d+)?[/\\](?P<module>[^/\\]+)|<frozen (?P<frozen>[^>]+)>|^node:(?P<node>\w+)"
+)
+_INTERRUPT = re.compile(
+    r"Interrupt\(value=(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\{[^{}]*\}|[^,()]+)"
 )
 _UNDERLINE = re.compile(r"\s*[\^~]+\s*$")
 
@@ -101,6 +105,23 @@ def parse_failure(error: str) -> Failure:
         parts = [frame for frame in map(_js_frame, lines[first:]) if frame]
         kind, message = _read_raised(head) or ("", head.strip())
     return Failure(kind, message, tuple(_fold(parts[:MAX_FRAMES])), text, len(error) - len(text))
+
+
+def parse_interrupt(error: str) -> Failure:
+    """Return what a graph asks while it waits: the values of its interrupts, else the text as it is."""
+    failure = parse_failure(error)
+    asked = [
+        _literal(found["value"]) for found in _INTERRUPT.finditer(failure.text[:MAX_ERROR_CHARS])
+    ]
+    return replace(failure, type="It asks", message="\n".join(asked)) if asked else failure
+
+
+def _literal(text: str) -> str:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, str) else text
 
 
 def _read_python(trace: str) -> tuple[list[Frame | Joint], str]:

@@ -10,7 +10,7 @@ from collector.reads.types import RunDetail, RunNode, RunSummary, TraceTree
 from viewer.present.blocks import BlockContext, BlockView, view_input, view_output
 from viewer.present.budget import Budget
 from viewer.present.events import EventRow, TokenStream, view_events, view_token_stream
-from viewer.present.failure import Failure, parse_failure
+from viewer.present.failure import Failure, parse_failure, parse_interrupt
 from viewer.present.html import EMPTY, Html
 from viewer.present.jsonview import render_json
 from viewer.present.metadata import Entry, Section, view_entries, view_metadata
@@ -80,13 +80,20 @@ def _view_run(detail: RunDetail, tree: TraceTree, query: TraceQuery) -> RunBody:
     schemas = _tools_of(parameters)
     return RunBody(
         blocks=(output, given) if detail.run.status == "running" else (given, output),
-        failure=parse_failure(detail.error) if detail.error else None,
+        failure=_read_failure(detail),
         origin=_find_origin(detail.run, tree, query) if detail.error else None,
         stream=view_token_stream(detail.events, detail.run),
         parameters=view_entries(plain.items(), budget),
         parameters_note=_describe_parameters(plain, schemas),
         tools=view_entries(schemas, budget),
     )
+
+
+def _read_failure(detail: RunDetail) -> Failure | None:
+    if not detail.error:
+        return None
+    is_waiting = detail.run.status == "interrupted"
+    return parse_interrupt(detail.error) if is_waiting else parse_failure(detail.error)
 
 
 def _is_told(key: str, value: Any) -> bool:

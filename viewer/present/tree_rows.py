@@ -5,6 +5,7 @@ Written here and not in a template: a thousand rows take 15 ms so, and ten times
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from uuid import UUID
 
@@ -58,6 +59,9 @@ class RowWriter:
         self.selected = selected
         self.sprite = sprite
         self.run_url = escape(query.url_of_run(_RUN_MARK))
+        self.wanted = (
+            re.compile(f"({re.escape(query.text)})", re.IGNORECASE) if query.text else None
+        )
         self.next_takes_focus = False
 
     def write(self) -> Html:
@@ -144,7 +148,7 @@ class RowWriter:
     def write_name(self, look: RunTypeLook, name: str) -> str:
         return (
             self.icon(look.icon, look.word, "icon run-type")
-            + f'<span class="tree-row__name" dir="auto">{escape(name[:MAX_NAME_CHARS])}</span>'
+            + f'<span class="tree-row__name" dir="auto">{self.mark(name[:MAX_NAME_CHARS])}</span>'
         )
 
     def write_marks(self, item: VisibleRun) -> str:
@@ -153,7 +157,8 @@ class RowWriter:
         model = (
             f'<span class="pill">{escape(run.model[:MAX_MODEL_CHARS])}</span>' if run.model else ""
         )
-        return model + self.write_status(item) + _write_preview(item)
+        orphan = '<span class="tag">orphan</span>' if item.node.is_orphan else ""
+        return model + orphan + self.write_status(item) + self.write_preview(item)
 
     def write_status(self, item: VisibleRun) -> str:
         """Success is silent. An error with errors below is one mark with their count."""
@@ -182,6 +187,24 @@ class RowWriter:
         tokens = format_count(item.tokens) if item.tokens else ""
         column = f'<span class="tree-row__num" data-col="tokens">{tokens}</span>'
         return self.write_mini([item]) + column + self.write_latency(item)
+
+    def write_preview(self, item: VisibleRun) -> str:
+        text = _preview_of(item)[:MAX_PREVIEW_CHARS]
+        return (
+            f'<span class="tree-row__preview clip" dir="auto">{self.mark(text)}</span>'
+            if text
+            else ""
+        )
+
+    def mark(self, text: str) -> str:
+        """Escape a text and mark in it what is looked for."""
+        if self.wanted is None:
+            return escape(text)
+        pieces = self.wanted.split(text)  # every second one is a hit
+        return "".join(
+            f"<mark>{escape(piece)}</mark>" if number % 2 else escape(piece)
+            for number, piece in enumerate(pieces)
+        )
 
     def write_latency(self, item: VisibleRun) -> str:
         length = item.end - item.start
@@ -241,18 +264,13 @@ def format_span(items: Collection[VisibleRun]) -> str:
     return format_duration(max(item.end for item in items) - min(item.start for item in items))
 
 
-def _write_preview(item: VisibleRun) -> str:
+def _preview_of(item: VisibleRun) -> str:
     """One line of the run: its error, for a root what was asked, else what came out."""
     run = item.run
     if run.status == "error" and run.error:
-        text = run.error
-    elif item.parent is None:
-        text = run.inputs_preview or run.outputs_preview
-    elif run.status == "running":
-        text = "streaming" if run.first_token_time else run.outputs_preview
-    else:
-        text = run.outputs_preview or run.inputs_preview
-    if not text:
-        return ""
-    shown = escape(text[:MAX_PREVIEW_CHARS])
-    return f'<span class="tree-row__preview clip" dir="auto">{shown}</span>'
+        return run.error
+    if item.parent is None:
+        return run.inputs_preview or run.outputs_preview
+    if run.status == "running":
+        return "streaming" if run.first_token_time else run.outputs_preview
+    return run.outputs_preview or run.inputs_preview

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from collector.reads import runs, traces
+from collector.reads.errors import ReadTimeout
 from collector.reads.live import HEARTBEAT_SECONDS, subscribe
 from collector.reads.types import RunDetail, TraceTree
 from viewer.present.raw import raw_field, to_json, to_text
@@ -37,7 +39,12 @@ def trace_detail(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResp
     """Show a trace; of it only the pane of a run, or only the tree, where a script asks for that."""
     found = get_project(request, project)
     query, now = TraceQuery.parse(request.GET.dict()), timezone.now()
-    tree = traces.get_tree((found.id,), trace_id, limit=query.rows)
+    try:
+        tree = traces.get_tree((found.id,), trace_id, limit=query.rows)
+    except ReadTimeout:
+        return render(
+            request, "viewer/trace_slow.html", {"project": found, "section": "traces"}, status=503
+        )
     if tree is None:
         raise Http404(f"The project “{found.name}” has no trace {trace_id}.")
     partial = LIVE if request.htmx.target == LIVE else PANE

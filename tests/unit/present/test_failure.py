@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from viewer.present.failure import MAX_ERROR_CHARS, Frame, Joint, LibraryFrames, parse_failure
+from viewer.present.failure import (
+    MAX_ERROR_CHARS,
+    Frame,
+    Joint,
+    LibraryFrames,
+    parse_failure,
+    parse_interrupt,
+)
 
 LANGCHAIN = """ValueError('no such thing')Traceback (most recent call last):
 
@@ -106,3 +113,20 @@ def test_of_a_huge_error_the_end_is_kept_where_the_traceback_is() -> None:
     failure = parse_failure("x" * 500_000 + CHAINED)
     assert failure.type == "OrderError"
     assert failure.omitted_chars == 500_000 + len(CHAINED) - MAX_ERROR_CHARS
+
+
+ASKED = {
+    "text": ("GraphInterrupt((Interrupt(value='Shall I?', id='1'),))", "Shall I?"),
+    "quotes": (
+        'GraphInterrupt((Interrupt(value="It\'s 64, go on?", resumable=True),))',
+        "It's 64, go on?",
+    ),
+    "two": ("(Interrupt(value='One?'), Interrupt(value='Two?'))", "One?\nTwo?"),
+    "object": ("GraphInterrupt((Interrupt(value={'ask': 'x'}, id='1'),))", "{'ask': 'x'}"),
+}
+
+
+@pytest.mark.parametrize(("text", "question"), ASKED.values(), ids=ASKED)
+def test_an_interrupt_says_what_it_asks(text: str, question: str) -> None:
+    failure = parse_interrupt(text)
+    assert (failure.type, failure.message) == ("It asks", question)

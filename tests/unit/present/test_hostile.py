@@ -152,9 +152,9 @@ HUGE: dict[str, Any] = {
 @pytest.mark.parametrize("value", HUGE.values(), ids=HUGE)
 def test_huge_json_is_bounded_and_quick(value: Any) -> None:
     budget = Budget()
-    began = time.perf_counter()
+    began = time.process_time()
     markup = render_json(value, budget)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert len(markup) < 2_500_000
     assert budget.chars >= 0
     if value is not HUGE["integer of 10,000 digits"] and value is not HUGE["long keys"]:
@@ -178,10 +178,10 @@ BOMBS = [
 @pytest.mark.parametrize("text", BOMBS, ids=range(len(BOMBS)))
 def test_a_page_of_markdown_bombs_is_quick(text: str) -> None:
     budget = Budget()
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(40):
         read_words(text, budget)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_page_holds_only_so_many_characters() -> None:

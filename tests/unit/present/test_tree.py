@@ -271,3 +271,10 @@ def test_the_error_button_leads_to_the_run_that_failed_by_itself() -> None:
     tree = make_tree((0, make_run("root", status="error", error="x")), (1, inner), error_count=2)
     view = view_trace(tree, TraceQuery(), selected=None, now=NOW, sprite="")
     assert (view.error_count, view.error_url) == (2, f"?run={inner.id}")
+
+
+def test_what_is_looked_for_is_marked() -> None:
+    tree = make_tree((0, make_run("A <kettle> and a Kettle")))
+    layout = lay_out_tree(tree, TreeOptions(text="kettle"), now=NOW)
+    markup = RowWriter(layout, TraceQuery(text="kettle"), selected=None, sprite="").write()
+    assert "A &lt;<mark>kettle</mark>&gt; and a <mark>Kettle</mark>" in markup

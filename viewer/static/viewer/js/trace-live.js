@@ -1,25 +1,30 @@
 // While a trace runs the server says when it changed; the tree and the pane of a running run are fetched anew and morphed.
 import { left, loadPane, loadTree, onTree, say } from "./pane.js";
 
-const BETWEEN_MS = 400; // at most one refresh in this time
+const BETWEEN_MS = 400; // at most one refresh in this time, and at most a fifth of the reader's machine for a long trace
 const ANYWAY_MS = 10_000; // bars of running work grow, and silence is noticed
-let source, timer, isWaiting = false, refreshedAt = 0, follows = !new URLSearchParams(location.search).has("run");
+let source, timer, isBusy = false, hasNews = false, refreshedAt = 0, pause = BETWEEN_MS, follows = !new URLSearchParams(location.search).has("run");
 
 const isRunning = () => left().dataset.status === "running";
 const heard = () => document.querySelector("[data-heard]");
 
 async function refresh() {
-  isWaiting = false;
-  refreshedAt = performance.now();
+  hasNews = false;
+  const began = performance.now();
   const paneRuns = ["running", "incomplete"].includes(document.getElementById("run-pane").dataset.status);
   await loadTree(location.href);
   if (paneRuns) await loadPane(location.href, { keeps: true });
+  refreshedAt = performance.now();
+  pause = Math.max(BETWEEN_MS, (refreshedAt - began) * 4);
+  isBusy = false;
   if (!isRunning()) { stop(); say("The trace has ended"); }
+  else if (hasNews) schedule();
 }
 function schedule() {
-  if (isWaiting) return;
-  isWaiting = true;
-  setTimeout(refresh, Math.max(0, BETWEEN_MS - (performance.now() - refreshedAt)));
+  hasNews = true;
+  if (isBusy) return;
+  isBusy = true;
+  setTimeout(refresh, Math.max(0, pause - (performance.now() - refreshedAt)));
 }
 function stop() {
   source?.close();

@@ -17,10 +17,11 @@ function applyFolds() {
   let hiddenBelow = Infinity;
   for (const row of rows()) {
     if (level(row) <= hiddenBelow) hiddenBelow = Infinity;
-    row.hidden = level(row) > hiddenBelow;
+    if (row.hidden !== level(row) > hiddenBelow) row.hidden = !row.hidden;
     if (!isRun(row) || !row.hasAttribute("aria-expanded")) continue;
-    row.setAttribute("aria-expanded", !folded.has(row.id));
-    if (folded.has(row.id) && !row.hidden) hiddenBelow = level(row);
+    const isOpen = String(!folded.has(row.id));
+    if (row.getAttribute("aria-expanded") !== isOpen) row.setAttribute("aria-expanded", isOpen);
+    if (isOpen === "false" && !row.hidden) hiddenBelow = level(row);
   }
 }
 
