@@ -27,12 +27,15 @@ from collector.wire.encoding import decode_body
 from collector.wire.errors import EmptyBody, TooLarge, TruncatedBody
 from collector.wire.limits import Limits
 from collector.wire.multipart import decode_multipart
-from collector.wire.operations import DecodedRequest, Rejection
+from collector.wire.operations import ClientReport, DecodedRequest, Rejection
 from collector.wire.runs import Reading
 
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 256 << 10
+MAX_TOLD = 1_000
+
+_told: dict[str, int] = {}  # process of a client → what it had dropped when it was last logged
 
 Decode = Callable[[bytes, Reading], DecodedRequest]
 Take = Callable[[int], None]
@@ -133,18 +136,32 @@ def _answer(decoded: DecodedRequest, rejected: list[Rejection]) -> Response:
 
 
 def _report(decoded: DecodedRequest) -> None:
+    """Tell the operator of what was refused, and of what a client lost before it came here."""
     if decoded.rejected:
         first = decoded.rejected[0]
         logger.info(
             "%d items refused, the first: %s %r", len(decoded.rejected), first.code, first.id
         )
-    if decoded.client is not None and decoded.client.dropped:
+    client = decoded.client
+    if client is not None and _has_new_losses(client):
         logger.warning(
-            "client %r %r has dropped runs: %r",
-            decoded.client.name,
-            decoded.client.id,
-            decoded.client.dropped,
+            "client %r %r, process %r, has dropped: %r",
+            client.name,
+            client.version,
+            client.process,
+            client.dropped,
         )
+
+
+def _has_new_losses(client: ClientReport) -> bool:
+    """Whether the client has dropped more than it told this process before: it repeats its totals."""
+    count = client.dropped_count
+    if count <= _told.get(client.process, 0):
+        return False
+    if len(_told) >= MAX_TOLD:
+        _told.clear()
+    _told[client.process] = count
+    return True
 
 
 class CreateRun(IngestView):

@@ -37,12 +37,16 @@ class RunToStore(serializers.Serializer[None]):
 
 
 class ClientReport(serializers.Serializer[None]):
-    """What a handler could not send, since its start."""
+    """What a handler is, and what it had to drop since its process began."""
 
-    id = serializers.CharField()
+    process = serializers.CharField()
     name = serializers.CharField()
     version = serializers.CharField()
-    dropped = serializers.DictField(child=serializers.IntegerField(), help_text="Runs by reason")
+    dropped = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()),
+        required=False,
+        help_text="By project: runs, ends, payloads",
+    )
 
 
 class RunBatch(serializers.Serializer[None]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
@@ -26,7 +27,10 @@ _Run = TypeVar("_Run", WireRun, msgspec.Raw)
 _List = list[_Run] | None | msgspec.UnsetType
 
 _ITEM = b'{"item":'
-MAX_REASONS = 16  # of drops in a client's report
+# Of a client's report: it is logged and no more.
+MAX_PROJECTS = 100
+MAX_KINDS = 8
+MAX_CHARS = 128
 
 
 class _Body(msgspec.Struct):
@@ -172,10 +176,14 @@ def _read_report(text: msgspec.Raw) -> ClientReport | None:
         report = _report.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return None
-    counts = sorted(report.dropped.items())[:MAX_REASONS]
     return ClientReport(
-        id=report.id[:64],
-        name=report.name[:64],
-        version=report.version[:64],
-        dropped={reason[:64]: count for reason, count in counts if count > 0},
+        process=report.process[:MAX_CHARS],
+        name=report.name[:MAX_CHARS],
+        version=report.version[:MAX_CHARS],
+        dropped={
+            project[:MAX_CHARS]: {
+                kind[:MAX_CHARS]: count for kind, count in islice(counts.items(), MAX_KINDS)
+            }
+            for project, counts in islice(report.dropped.items(), MAX_PROJECTS)
+        },
     )

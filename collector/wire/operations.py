@@ -36,9 +36,8 @@ class RunOperation(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     run_type: str | None = None
     start_time: datetime | None = None  # aware, UTC
     end_time: datetime | None = None
-    status: str | None = (
-        None  # a hint of clients that know more: interrupted, cancelled, incomplete
-    )
+    # A hint of clients that know more: interrupted, cancelled, incomplete
+    status: str | None = None
     error: str | None = None
     tags: list[str] | None = None
     reference_example_id: UUID | None = None
@@ -107,12 +106,16 @@ class Batch(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class ClientReport(msgspec.Struct, kw_only=True):
-    """What our own handler says of itself: the runs that it had to drop, since its start, by reason."""
+    """What our own handler says of itself, and what it had to drop: totals of its process."""
 
-    id: str = ""  # of the handler: counts of one id only grow
+    process: str = ""  # whose totals these are
     name: str = ""
     version: str = ""
-    dropped: dict[str, int] = {}
+    dropped: dict[str, dict[str, int]] = {}  # project → runs, ends or payloads → how many
+
+    @property
+    def dropped_count(self) -> int:
+        return sum(sum(counts.values()) for counts in self.dropped.values())
 
 
 class DecodedRequest(msgspec.Struct, kw_only=True):

@@ -6,8 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import zstandard
@@ -160,9 +159,15 @@ def test_runs_go_to_the_projects_that_they_name(sender: Sender, workspace: Works
         assert stored(Project.objects.get(workspace=workspace, name=name).id, run_id) is not None
 
 
-def test_a_client_that_dropped_runs_is_logged(
+def test_a_client_that_dropped_runs_is_logged_once_for_each_loss(
     sender: Sender, project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report: dict[str, Any] = {"id": "h\n1", "name": "runwood", "dropped": {"queue_full": 3}}
-    sender.send("/runs/batch", json.dumps({"post": [run_fields()], "client": report}).encode())
-    assert r"client 'runwood' 'h\n1' has dropped runs: {'queue_full': 3}" in caplog.text
+    process = uuid4().hex + "\n"
+    for count in (3, 3, 4):
+        report = {"process": process, "name": "runwood", "dropped": {"p": {"runs": count}}}
+        body = json.dumps({"post": [], "client": report}).encode()
+        assert sender.send("/runs/batch", body).status_code == 202
+    lines = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    assert [line.partition("process ")[2] for line in lines] == [
+        f"{process!r}, has dropped: {{'p': {{'runs': {count}}}}}" for count in (3, 4)
+    ]

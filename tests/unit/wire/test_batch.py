@@ -133,17 +133,24 @@ def test_too_many_json_values_are_refused_unread() -> None:
 
 
 def test_the_clients_report_is_read() -> None:
-    report = {"id": "h1", "name": "runwood", "version": "0.1.0", "dropped": {"queue_full": 3}}
+    report = {
+        "process": "p1",
+        "name": "runwood-python",
+        "version": "0.1.0",
+        "dropped": {"my project": {"runs": 3, "ends": 1}},
+    }
     decoded = decode_batch(json.dumps({"post": [GOOD], "client": report}).encode(), READING)
     assert decoded.client == ClientReport(**report)  # type: ignore[arg-type]
 
 
 def test_the_clients_report_is_read_beside_a_malformed_run() -> None:
-    body = b'{"post":[{oops}],"client":{"id":"h1","dropped":{"queue_full":3}}}'
-    assert decode_batch(body, READING).client == ClientReport(id="h1", dropped={"queue_full": 3})
+    body = b'{"post":[{oops}],"client":{"process":"p1","dropped":{"a":{"runs":3}}}}'
+    assert decode_batch(body, READING).client == ClientReport(
+        process="p1", dropped={"a": {"runs": 3}}
+    )
 
 
-@pytest.mark.parametrize("report", [b"null", b"7", b'{"dropped":[]}', b'{"id":{}}'])
+@pytest.mark.parametrize("report", [b"null", b"7", b'{"dropped":[]}', b'{"process":{}}'])
 def test_a_report_that_cannot_be_read_costs_no_run(report: bytes) -> None:
     decoded = decode_batch(b'{"post":[%s],"client":%s}' % (text_of(), report), READING)
     assert (len(decoded.runs), decoded.client) == (1, None)
