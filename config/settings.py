@@ -171,8 +171,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Pages ----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True  # `make up` needs no collectstatic
+WHITENOISE_USE_FINDERS = True  # straight from the apps: there is no collectstatic
 WHITENOISE_MAX_AGE = 300
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from psycopg import sql
 
-HOT_TABLES = ("run", "trace", "payload", "attachment")
+# In the order in which a drain locks them: making a day then waits for drains, and never in a circle.
+HOT_TABLES = ("trace", "run", "payload", "attachment")
 DAYS_AHEAD = 3
 # Late traces get a partition of their own for a month; an older day, or one far ahead, is a wrong
 # clock more often than a late trace, and each day costs four tables and ten indexes.
@@ -20,14 +23,28 @@ PAYLOAD_OPTIONS = (
     "autovacuum_vacuum_scale_factor = 0.1, toast.autovacuum_vacuum_scale_factor = 0.05"
 )
 
+_MAKE = ("CREATE TABLE {name} PARTITION OF {parent} FOR VALUES FROM ({day}) TO ({next})",)
+_MAKE_WITH_ROWS = (
+    "LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE",
+    "CREATE TABLE {name} (LIKE {parent} INCLUDING DEFAULTS INCLUDING STORAGE)",
+    "WITH moved AS (DELETE FROM {rest} WHERE day = {day} RETURNING *)"
+    " INSERT INTO {name} SELECT * FROM moved",
+    "ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({next})",
+)
+_EXTERNAL = "ALTER TABLE {name} ALTER data SET STORAGE EXTERNAL"
+_OPTIONS = {
+    "payload": (_EXTERNAL, f"ALTER TABLE {{name}} SET ({PAYLOAD_OPTIONS})"),
+    "attachment": (_EXTERNAL,),
+}
+
 _known: set[date] = set()
 
 
 def ensure_partitions(days: Iterable[date]) -> int:
     """Make the partitions of the given days that lack them; return how many days were made.
 
-    Runs in a transaction of its own, before the rows come: a day whose rows already lie in the default
-    partition could not get one. Waits at most two seconds for its locks.
+    Rows of such a day that lie in the default partition (a clock that ran ahead) move to the new one.
+    Waits at most two seconds for its locks, then raises django.db.OperationalError.
     """
     today = timezone.now().date()
     wanted = {
@@ -35,7 +52,7 @@ def ensure_partitions(days: Iterable[date]) -> int:
     }
     for day in sorted(wanted):
         _make_day(day)
-        _known.add(day)
+        transaction.on_commit(partial(_known.add, day))  # not before: an outer transaction may fail
     return len(wanted)
 
 
@@ -56,27 +73,20 @@ def _make_day(day: date) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('runwood partitions'))")
         cursor.execute("SET LOCAL lock_timeout = '2s'")
         for table in HOT_TABLES:
-            name = f"{table}_{day:%Y%m%d}"
-            cursor.execute("SELECT to_regclass(%s)", [name])
-            if cursor.fetchone()[0] is not None:
-                continue
-            cursor.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(name),
-                    sql.Identifier(table),
-                    sql.Literal(day.isoformat()),
-                    sql.Literal((day + timedelta(days=1)).isoformat()),
-                )
-            )
-            if table in ("payload", "attachment"):
-                cursor.execute(
-                    sql.SQL("ALTER TABLE {} ALTER data SET STORAGE EXTERNAL").format(
-                        sql.Identifier(name)
-                    )
-                )
-            if table == "payload":
-                cursor.execute(
-                    sql.SQL("ALTER TABLE {} SET ({})").format(
-                        sql.Identifier(name), sql.SQL(PAYLOAD_OPTIONS)
-                    )
-                )
+            cursor.execute("SELECT to_regclass(%s)", [f"{table}_{day:%Y%m%d}"])
+            if cursor.fetchone()[0] is None:
+                _make_partition(cursor, table, day)
+
+
+def _make_partition(cursor: CursorWrapper, table: str, day: date) -> None:
+    names = {
+        "name": sql.Identifier(f"{table}_{day:%Y%m%d}"),
+        "parent": sql.Identifier(table),
+        "rest": sql.Identifier(f"{table}_default"),
+        "day": sql.Literal(day.isoformat()),
+        "next": sql.Literal((day + timedelta(days=1)).isoformat()),
+    }
+    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {rest} WHERE day = {day})").format(**names))
+    statements = _MAKE_WITH_ROWS if cursor.fetchone()[0] else _MAKE
+    for statement in (*statements, *_OPTIONS.get(table, ())):
+        cursor.execute(sql.SQL(statement).format(**names))

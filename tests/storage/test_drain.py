@@ -18,6 +18,7 @@ from collector.drain import drain_lane, replay_dead_letters
 from collector.models import Project, Workspace
 from collector.placing import PATIENCE
 from collector.projects import forget_cached_ids
+from collector.storage import partitions
 from collector.storage.payload import fetch_payloads
 from collector.storage.seal import seal_due_traces
 from collector.wire.operations import (
@@ -220,6 +221,25 @@ def test_a_recent_day_gets_a_partition_of_its_own() -> None:
     day = timezone.now().date() - timedelta(days=2)
     put_and_drain(uuid.uuid4(), make_run(day=day))
     assert query("SELECT tableoid::regclass::text FROM run") == [(f"run_{day:%Y%m%d}",)]
+
+
+def test_a_day_whose_runs_came_too_early_moves_out_of_the_default_partition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project_id, day = uuid.uuid4(), timezone.now().date() + timedelta(days=40)
+    early, late = make_run(day=day, inputs=b'{"a": 1}'), make_run(day=day)
+    put_and_drain(project_id, early)
+    monkeypatch.setattr(partitions, "DAYS_AHEAD", 41)
+    put_and_drain(project_id, late)
+    assert set(query("SELECT id, tableoid::regclass::text FROM run")) == {
+        (run.id, f"run_{day:%Y%m%d}") for run in (early, late)
+    }
+    assert early.trace_id is not None
+    assert fetch_payloads([project_id], day, early.trace_id)[early.id].inputs == b'{"a": 1}'
+    for table in partitions.HOT_TABLES:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {table}_{day:%Y%m%d}")
+    partitions.forget_known_days()
 
 
 def test_a_quiet_trace_with_two_blocks_is_sealed_into_one() -> None:
