@@ -69,7 +69,13 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "reference_example_id": read_uuid,
 }
 
+
+class _OpenRun(WireRun, forbid_unknown_fields=False):
+    """The same, for a run that has other fields besides."""
+
+
 _strict = msgspec.json.Decoder(WireRun)
+_open = msgspec.json.Decoder(_OpenRun)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -80,9 +86,13 @@ def read_run(text: bytes, *, max_depth: int) -> tuple[WireRun, dict[str, msgspec
         MalformedItem: the text is no JSON, even after repair.
         InvalidField: a field has a type or form that cannot be stored.
     """
-    if is_utf8(text):  # the strict decoder does not look
+    if is_utf8(text):  # the strict decoders do not look
         try:
             return _strict.decode(text), {}, []
+        except (msgspec.DecodeError, RecursionError):
+            pass
+        try:
+            return _open.decode(text), _unknown(_fields.decode(text)), []
         except (msgspec.DecodeError, RecursionError):
             pass
     notes: list[str] = []
@@ -92,12 +102,15 @@ def read_run(text: bytes, *, max_depth: int) -> tuple[WireRun, dict[str, msgspec
         # one level more: a payload's depth counts from the payload
         text, notes = repair(text, max_depth=max_depth + 1)
         fields = _decode_fields(text)
-    other = {name: fields[name] for name in fields if name not in WireRun.__struct_fields__}
     values: dict[str, Any] = {name: fields.get(name, ABSENT) for name in PAYLOAD_FIELDS}
     for name, read in _READERS.items():
         if name in fields:
             values[name] = read(name, _decode_value(name, fields[name]))
-    return WireRun(**values), other, notes
+    return WireRun(**values), _unknown(fields), notes
+
+
+def _unknown(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    return {name: fields[name] for name in fields if name not in WireRun.__struct_fields__}
 
 
 def _decode_fields(text: bytes) -> dict[str, msgspec.Raw]:
