@@ -22,12 +22,17 @@ class HtmxRequest(HttpRequest):
 
 def wants_partial(request: HttpRequest) -> bool:
     """Whether htmx will put the answer into a page that is already there."""
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
 def page_or_partial(
-    request: HttpRequest, template: str, partial: str, context: Mapping[str, Any], *, status: int = 200
+    request: HttpRequest,
+    template: str,
+    partial: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     """Render `template`, or only its partial `partial` for htmx. The partial's name is the DOM id it replaces."""
     name = f"{template}#{partial}" if wants_partial(request) else template

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.middleware import HtmxDetails
 
-from viewer.rendering import HtmxRequest
+# Of any view: the first parameter is the request, the others are those of its URL.
+View = Callable[..., HttpResponseBase]
 
-P = ParamSpec("P")
 
-
-def session_required(
-    view: Callable[Concatenate[HtmxRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HtmxRequest, P], HttpResponseBase]:
+def session_required(view: View) -> View:
     """Send a stranger to the sign-in page and mark the answer as the reader's own.
 
     A partial cannot be answered by a redirect (htmx would put the sign-in page into the list), nor
@@ -27,7 +25,7 @@ def session_required(
     """
 
     @wraps(view)
-    def guarded(request: HtmxRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _ask_to_sign_in(request)
         response = view(request, *args, **kwargs)
@@ -39,17 +37,24 @@ def session_required(
     return guarded
 
 
-def _ask_to_sign_in(request: HtmxRequest) -> HttpResponse:
-    if request.htmx:
-        here = urlsplit(request.htmx.current_url_abs_path or "")
+def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware
+    if htmx:
+        here = urlsplit(htmx.current_url_abs_path or "")
         return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(here.geturl())})
     if request.headers.get("Accept") == "text/event-stream":
         return HttpResponse(status=401)
-    return HttpResponseRedirect(sign_in_url(request.get_full_path() if request.method == "GET" else ""))
+    return HttpResponseRedirect(
+        sign_in_url(request.get_full_path() if request.method == "GET" else "")
+    )
 
 
 def sign_in_url(next_path: str) -> str:
-    return f"{reverse('sign-in')}?{urlencode({'next': next_path})}" if next_path else reverse("sign-in")
+    return (
+        f"{reverse('sign-in')}?{urlencode({'next': next_path})}"
+        if next_path
+        else reverse("sign-in")
+    )
 
 
 def safe_next(request: HttpRequest, default: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from collector.reads.errors import TooManyStreams
+
+logger = logging.getLogger(__name__)
 
 RETRY_MS = 2_000  # what a browser waits before it connects again
 # A stream ends by itself after this and is asked for anew, so that a sign-out reaches it.
@@ -34,7 +37,11 @@ def event_stream(events: Callable[[], Iterator[str]]) -> HttpResponseBase:
     try:
         first = next(pieces, "")
     except TooManyStreams:
-        return HttpResponse("Too many live pages are open.", status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return HttpResponse(
+            "Too many live pages are open.",
+            status=503,
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
     finally:
         close_old_connections()
 
@@ -42,6 +49,8 @@ def event_stream(events: Callable[[], Iterator[str]]) -> HttpResponseBase:
         try:
             yield f"retry: {RETRY_MS}\n\n{first}"
             yield from pieces
+        except (OperationalError, InterfaceError) as error:  # the browser connects again by itself
+            logger.warning("a live page lost the database: %s", error)
         finally:
             pieces.close()  # type: ignore[attr-defined]  # an Iterator made by a generator function
             close_old_connections()

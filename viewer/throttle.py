@@ -40,5 +40,9 @@ class FailureThrottle:
         with self._lock:
             self._failures.pop(key, None)
 
+    def forget_all(self) -> None:
+        with self._lock:
+            self._failures.clear()
+
 
 sign_in_failures = FailureThrottle()

@@ -6,7 +6,7 @@ from django.urls import URLPattern, path, register_converter
 from django.views.generic import RedirectView
 
 from viewer.present.project_paths import quote_project_name, unquote_project_name
-from viewer.sessions import session_required
+from viewer.sessions import View, session_required
 from viewer.views import accounts, api_keys, live, preferences, projects, trace, traces
 
 
@@ -30,7 +30,7 @@ OPEN = [
     path("settings/theme", preferences.set_theme, name="set-theme"),
 ]
 
-SIGNED_IN = [
+SIGNED_IN: list[tuple[str, View, str]] = [
     ("", RedirectView.as_view(pattern_name="project-list"), "home"),
     ("sign-out", accounts.sign_out, "sign-out"),
     ("projects", projects.project_list, "project-list"),
@@ -41,7 +41,11 @@ SIGNED_IN = [
     ("p/<project:project>/traces", traces.trace_list, "trace-list"),
     ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),
     ("p/<project:project>/traces/<uuid:trace_id>", trace.trace_detail, "trace-detail"),
-    ("p/<project:project>/traces/<uuid:trace_id>/stream", trace.trace_detail_stream, "trace-detail-stream"),
+    (
+        "p/<project:project>/traces/<uuid:trace_id>/stream",
+        trace.trace_detail_stream,
+        "trace-detail-stream",
+    ),
     ("p/<project:project>/traces/<uuid:trace_id>/runs/<uuid:run_id>/raw", trace.run_raw, "run-raw"),
     ("settings/keys", api_keys.api_key_list, "api-keys"),
     ("settings/keys/<uuid:key_id>/revoke", api_keys.revoke, "revoke-api-key"),

@@ -21,7 +21,9 @@ class Bar:
     bad_height: float
 
 
-def view_bars(counts: Sequence[int], bad_counts: Sequence[int], *, smallest: float = 6.0) -> list[Bar]:
+def view_bars(
+    counts: Sequence[int], bad_counts: Sequence[int], *, smallest: float = 6.0
+) -> list[Bar]:
     """Return one bar a count. A count that is not zero is at least `smallest` percent high."""
     peak = max(counts, default=0)
     if not peak:

@@ -13,7 +13,9 @@ def format_duration(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
     if seconds < 0:
-        return f"-{format_duration(-seconds)}"  # clocks of two machines disagree; say so, hide nothing
+        return (
+            f"-{format_duration(-seconds)}"  # clocks of two machines disagree; say so, hide nothing
+        )
     if seconds < 0.0995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.995:
@@ -21,7 +23,11 @@ def format_duration(seconds: float | None) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    for size, part, unit, subunit in ((86_400, 3_600, "d", "h"), (3_600, 60, "h", "min"), (60, 1, "min", "s")):
+    for size, part, unit, subunit in (
+        (86_400, 3_600, "d", "h"),
+        (3_600, 60, "h", "min"),
+        (60, 1, "min", "s"),
+    ):
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // part} {subunit}"
     raise AssertionError(seconds)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
+
+from collector.reads.types import Status
 
 
 @dataclass(frozen=True, slots=True)
 class StatusLook:
     """How one status is shown. The value itself is the `data-status` that colours it."""
 
-    status: str
+    status: Status
     word: str
     icon: str
 
 
-LOOKS = {
+LOOKS: dict[Status, StatusLook] = {
     look.status: look
     for look in (
         StatusLook("success", "Success", "ok"),
@@ -29,4 +32,4 @@ LOOKS = {
 
 def describe_status(status: str) -> StatusLook:
     """Return the look of a status. Raises KeyError for a word that is none."""
-    return LOOKS[status]
+    return LOOKS[cast(Status, status)]

@@ -16,7 +16,11 @@ def format_moment(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
     if timedelta(0) < today - local.date() < timedelta(days=7):
         return f"{DAYS[local.weekday()]} {local:%H:%M}"
     date = f"{local.day} {MONTHS[local.month - 1]}"
-    return f"{date}, {local:%H:%M:%S}" if local.year == today.year else f"{date} {local.year}, {local:%H:%M}"
+    return (
+        f"{date}, {local:%H:%M:%S}"
+        if local.year == today.year
+        else f"{date} {local.year}, {local:%H:%M}"
+    )
 
 
 def format_axis(moment: datetime, *, length: timedelta, zone: tzinfo) -> str:

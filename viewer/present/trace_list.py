@@ -172,7 +172,11 @@ def _axis(begin: datetime, end: datetime, *, now: datetime, zone: tzinfo) -> lis
 
 def view_ranges(query: TraceListQuery) -> list[RangeOption]:
     return [
-        RangeOption(word, not query.is_custom_range and query.range == name, query.with_range(name).query_string())
+        RangeOption(
+            word,
+            not query.is_custom_range and query.range == name,
+            query.with_range(name).query_string(),
+        )
         for name, (word, _) in RANGES.items()
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 from urllib.parse import urlencode
 
 from collector.reads.types import STATUSES, Status, TraceFilter
@@ -104,7 +105,10 @@ class TraceListQuery:
         pairs += [("status", word) for word in self.statuses]
         pairs += [("name", name) for name in self.names]
         pairs += [("tag", tag) for tag in self.tags]
-        pairs += [("thread", self.thread), ("range", "" if self.range == DEFAULT_RANGE else self.range)]
+        pairs += [
+            ("thread", self.thread),
+            ("range", "" if self.range == DEFAULT_RANGE else self.range),
+        ]
         pairs += [("from", _format_moment(self.start_from)), ("to", _format_moment(self.start_to))]
         pairs += [("before", self.before)]
         return [(key, value) for key, value in pairs if value and key not in left_out]
@@ -113,7 +117,8 @@ class TraceListQuery:
         """Return this with a value of a many-valued filter put in, or taken out if it is in."""
         values: tuple[str, ...] = getattr(self, field)
         kept = tuple(other for other in values if other != value)
-        return replace(self, **{field: kept if value in values else (*values, value)}, before="")
+        change: dict[str, Any] = {field: kept if value in values else (*values, value)}
+        return replace(self, before="", **change)
 
     def with_range(self, name: str) -> TraceListQuery:
         return replace(self, range=name, start_from=None, start_to=None, before="")
@@ -143,7 +148,8 @@ class TraceListQuery:
                 yield Chip(key, word, query.query_string()), query
         for field, key, value in (("thread", "thread", self.thread), ("text", "text", self.text)):
             if value:
-                query = replace(first_page, **{field: ""})
+                change: dict[str, Any] = {field: ""}
+                query = replace(first_page, **change)
                 yield Chip(key, value, query.query_string()), query
 
     def chips(self) -> list[Chip]:

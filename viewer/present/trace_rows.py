@@ -49,7 +49,9 @@ def view_rows(traces: Sequence[TraceSummary], pace: Pace, *, now: datetime) -> l
 
 
 def _view_row(trace: TraceSummary, pace: Pace, now: datetime) -> TraceRow:
-    elapsed = max((now - trace.start_time).total_seconds(), 0.0) if trace.status == "running" else None
+    elapsed = (
+        max((now - trace.start_time).total_seconds(), 0.0) if trace.status == "running" else None
+    )
     seconds = trace.latency_seconds if elapsed is None else elapsed
     output, status = _output(trace, now)
     return TraceRow(
@@ -77,13 +79,21 @@ def _output(trace: TraceSummary, now: datetime) -> tuple[str, Status | None]:
         case "error":
             return trace.error or "Failed without a message", "error"
         case "interrupted":
-            waits = f"Waiting for input: {trace.outputs_preview}" if trace.outputs_preview else "Waiting for input"
+            waits = (
+                f"Waiting for input: {trace.outputs_preview}"
+                if trace.outputs_preview
+                else "Waiting for input"
+            )
             return waits, "interrupted"
         case "incomplete":
             silence = format_age(trace.last_heard_at, now=now).removesuffix(" ago")
             return f"No word for {silence}, the process has probably died", "incomplete"
         case "cancelled" if not trace.outputs_preview:
-            after = f" after {format_duration(trace.latency_seconds)}" if trace.latency_seconds is not None else ""
+            after = (
+                f" after {format_duration(trace.latency_seconds)}"
+                if trace.latency_seconds is not None
+                else ""
+            )
             return f"Cancelled by the caller{after}", "cancelled"
         case _:
             return trace.outputs_preview, None

@@ -45,11 +45,15 @@ def api_key_list(request: HtmxRequest) -> HttpResponse:
 
 
 def _create(request: HtmxRequest, form: ApiKeyForm) -> dict[str, Any]:
-    workspace = workspaces_for_user(request.user).filter(id=_uuid(request.POST.get("workspace", ""))).first()
+    asked = request.POST.get("workspace", "")
+    workspaces = workspaces_for_user(request.user)
+    workspace = next((known for known in workspaces if str(known.id) == asked), None)
     if workspace is None:
         raise Http404("You are a member of no such workspace.")
     if not may(request.user, MAKER_ROLE, workspace):
-        raise PermissionDenied("Viewers cannot make API keys. An admin of the workspace can change your role.")
+        raise PermissionDenied(
+            "Viewers cannot make API keys. An admin of the workspace can change your role."
+        )
     if not form.is_valid():
         return {}
     key, text = create_api_key(workspace, form.cleaned_data["name"], form.scopes())
@@ -65,10 +69,3 @@ def revoke(request: HtmxRequest, key_id: UUID) -> HttpResponse:
         if revoke_api_key(workspace, key_id) is not None:
             return HttpResponseRedirect(reverse("api-keys"))
     raise Http404("No key of yours has this id. It may have been revoked already.")
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -37,7 +37,11 @@ def trace_stream(request: HtmxRequest, project: str) -> HttpResponseBase:
                 if not news:
                     yield HEARTBEAT
                     continue
-                ids = [] if any(item.trace_id is None for item in news) else [str(item.trace_id) for item in news]
+                ids = (
+                    []
+                    if any(item.trace_id is None for item in news)
+                    else [str(item.trace_id) for item in news]
+                )
                 yield format_event("traces", orjson.dumps(ids).decode())
                 time.sleep(PACE_SECONDS)
 
@@ -57,27 +61,28 @@ def project_setup_stream(request: HtmxRequest, project: str) -> HttpResponseBase
     return _first_trace(request, lambda: project_ids)
 
 
-def _first_trace(request: HtmxRequest, find_project_ids: Callable[[], Sequence[UUID]]) -> HttpResponseBase:
+def _first_trace(
+    request: HtmxRequest, find_project_ids: Callable[[], Sequence[UUID]]
+) -> HttpResponseBase:
     """Send one event for the newest trace, as soon as it is another than the one named by `after`."""
     after = request.GET.get("after", "")
 
     def events() -> Iterator[str]:
-        project_ids = find_project_ids()
-        with subscribe(project_ids) as subscription:
+        with subscribe(find_project_ids()) as subscription:
             yield HEARTBEAT
-            quiet_since = time.monotonic()
             for _ in until_too_old():
-                trace = newest_trace(project_ids)
-                event = _describe(request, trace) if trace and str(trace.id) != after else ""
+                event = look()
                 close_old_connections()
+                yield (
+                    event or HEARTBEAT
+                )  # every time: a write is what tells that the reader has left
                 if event:
-                    yield event
                     return
                 subscription.take(LOOK_SECONDS)
-                if time.monotonic() - quiet_since > HEARTBEAT_SECONDS:
-                    quiet_since = time.monotonic()
-                    yield HEARTBEAT
-                project_ids = find_project_ids()
+
+    def look() -> str:
+        trace = newest_trace(find_project_ids())
+        return _describe(request, trace) if trace and str(trace.id) != after else ""
 
     return event_stream(events)
 

@@ -16,10 +16,18 @@ from viewer.sessions import safe_next
 def set_theme(request: HtmxRequest) -> HttpResponse:
     """Keep the chosen theme in a cookie, so that the next page arrives in it; any other word: as the system."""
     theme = request.POST.get("theme", "")
-    response = HttpResponse(status=204) if request.htmx else HttpResponseRedirect(safe_next(request, reverse("project-list")))
+    response = (
+        HttpResponse(status=204)
+        if request.htmx
+        else HttpResponseRedirect(safe_next(request, reverse("project-list")))
+    )
     if theme in THEMES:
         response.set_cookie(
-            THEME_COOKIE, theme, max_age=COOKIE_SECONDS, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+            THEME_COOKIE,
+            theme,
+            max_age=COOKIE_SECONDS,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
         )
     else:
         response.delete_cookie(THEME_COOKIE, samesite="Lax")

@@ -18,6 +18,7 @@ from collector.auth import create_api_key
 from collector.reads.projects import list_projects
 from collector.reads.types import TimeRange
 from viewer.present.project_rows import view_projects
+from viewer.present.snippets import view_snippets
 from viewer.rendering import HtmxRequest
 from viewer.scope import get_project
 from viewer.views.api_keys import MAKER_ROLE
@@ -33,7 +34,6 @@ RANGES = {
     "30d": ("30 d", "last 30 days", timedelta(days=30)),
 }
 DEFAULT_RANGE = "24h"
-WAYS = {"handler": "Handler", "env": "Environment variables", "js": "JavaScript", "curl": "curl"}
 
 
 @require_safe
@@ -69,10 +69,10 @@ def project_setup(request: HtmxRequest, project: str) -> HttpResponse:
     return _connect(request, found, found.workspace)
 
 
-def _connect(request: HtmxRequest, project: Project | None, workspace: Workspace | None) -> HttpResponse:
+def _connect(
+    request: HtmxRequest, project: Project | None, workspace: Workspace | None
+) -> HttpResponse:
     """Show the snippets; a POST makes an API key and fills it in, this once."""
-    way = request.GET.get("with", "")
-    way = way if way in WAYS else next(iter(WAYS))
     newest = newest_trace((project.id,) if project else project_ids_for_user(request.user))
     where = {"project": project.name} if project else None
     stream = reverse("project-setup-stream", kwargs=where) if where else reverse("connect-stream")
@@ -82,21 +82,27 @@ def _connect(request: HtmxRequest, project: Project | None, workspace: Workspace
         "workspace": workspace,
         "role": find_role(request.user, workspace) if workspace else None,
         "may_make_key": workspace is not None and may(request.user, MAKER_ROLE, workspace),
-        "ways": WAYS.items(),
-        "way": way,
         "endpoint": request.build_absolute_uri("/").rstrip("/"),
-        "project_name": project.name if project else "my-app",
-        "run_id": uuid4(),
-        "now": timezone.now(),
         "is_first": newest is None,
         "stream": f"{stream}?after={newest.id if newest else ''}",
         "key": "",
     }
     if request.method == "POST":
         if not context["may_make_key"] or workspace is None:
-            raise PermissionDenied("Viewers cannot make API keys. An admin of the workspace can change your role.")
+            raise PermissionDenied(
+                "Viewers cannot make API keys. An admin of the workspace can change your role."
+            )
         name = f"{project.name[:100]} app" if project else "first app"
         _, context["key"] = create_api_key(workspace, name, ["ingest", "read"])
+    context["snippets"] = view_snippets(
+        endpoint=context["endpoint"],
+        key=context["key"],
+        project=project.name if project else "my-app",
+        run_id=uuid4(),
+        now=timezone.now(),
+    )
+    ways = [snippet.way for snippet in context["snippets"]]
+    context["way"] = request.GET.get("with") if request.GET.get("with") in ways else ways[0]
     response = render(request, "viewer/connect.html", context)
     if context["key"]:
         response["Cache-Control"] = "no-store"  # the key stands in this answer and nowhere else

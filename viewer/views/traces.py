@@ -38,7 +38,9 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
     query = TraceListQuery.parse(dict(request.GET.lists()), zone)
     project_ids = (found.id,)
     try:
-        page = list_traces(project_ids, query.to_filter(now), cursor=query.before or None, limit=PAGE_SIZE)
+        page = list_traces(
+            project_ids, query.to_filter(now), cursor=query.before or None, limit=PAGE_SIZE
+        )
     except BadCursor:
         return HttpResponseRedirect(replace(query, before="").query_string())
     except ReadTimeout:
@@ -57,7 +59,9 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
         "search_fields": query.pairs("q", "before"),
         "range_fields": query.pairs("range", "from", "to", "before"),
         "filter_words": query.filter_words(),
-        "error_rate": overview.error_count / overview.trace_count if overview and overview.trace_count else None,
+        "error_rate": overview.error_count / overview.trace_count
+        if overview and overview.trace_count
+        else None,
         "range_word": view_range_word(query, now=now, zone=zone),
         "from_input": format_input(query.start_from, zone=zone),
         "to_input": format_input(query.start_to, zone=zone),
@@ -68,7 +72,9 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
         context["older"] = replace(query, before=page.next_cursor).query_string()
     elif page is not None and not page.items:
         context["suggestions"] = _suggestions(project_ids, query, now)
-    return page_or_partial(request, TEMPLATE, PARTIAL, context, status=200 if page is not None else 503)
+    return page_or_partial(
+        request, TEMPLATE, PARTIAL, context, status=200 if page is not None else 503
+    )
 
 
 def _rows(
@@ -80,7 +86,11 @@ def _rows(
 ) -> dict[str, Any]:
     if page is None:
         return {}
-    pace = Pace.of(overview.latency_p50_seconds, overview.latency_p95_seconds) if overview else Pace.of(None, None)
+    pace = (
+        Pace.of(overview.latency_p50_seconds, overview.latency_p95_seconds)
+        if overview
+        else Pace.of(None, None)
+    )
     again = _asked_again(request, project_ids) if wants_partial(request) else []
     return {"rows": view_rows(page.items, pace, now=now), "again": view_rows(again, pace, now=now)}
 

@@ -6,18 +6,21 @@ import { Stream } from "./stream.js";
 
 const REFRESH_MS = 1000; // between two refreshes
 const QUIET_MS = 20000; // running rows are looked at this often though nothing was heard: they may have fallen silent
+const SETTLE_MS = 6000; // after the last news: by then the server has counted anew (viewer/views/overviews.py)
 const PAGE_SIZE = 50, MAX_AGAIN = 20; // as the server has them
 const WORDS = { on: "Live", off: "Paused", waiting: "Paused, reconnecting", lost: "Not live, reload" };
 
 const list = () => document.getElementById("trace-list");
 const morph = (old, fresh) => old && fresh && Idiomorph.morph(old, fresh);
 const changed = new Set();
-let timer = 0, refreshedAt = -REFRESH_MS;
+let timer = 0, settling = 0, refreshedAt = -REFRESH_MS;
 
 const stream = new Stream(() => (list().hasAttribute("data-deep") ? "" : list().dataset.stream), {
   traces(data) {
     for (const id of JSON.parse(data)) changed.add(id);
     refreshSoon();
+    clearTimeout(settling);
+    settling = setTimeout(refreshSoon, SETTLE_MS);
   },
 }, (state) => { show(state); if (state === "on") refreshSoon(); });
 

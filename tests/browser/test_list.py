@@ -1,0 +1,303 @@
+"""The trace list in a browser: keys, history, live rows, both themes, both widths."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Page, expect
+
+from collector.models import Project
+from collector.wire.operations import RunOperation
+from tests.browser.conftest import NARROW, WIDE
+from tests.factories import make_run, store_runs
+
+Open = Callable[..., Page]
+Violations = Callable[[Page], list[str]]
+URL = "/p/test-project/traces"
+ON_A_ROW, ON_THE_RAIL = (700, 500), (100, 700)
+
+
+def start(minutes_ago: float = 5.0, **fields: Any) -> RunOperation:
+    return make_run(start_time=datetime.now(UTC) - timedelta(minutes=minutes_ago), **fields)
+
+
+def store_now(project: Project, *runs: RunOperation) -> None:
+    """Store from another thread: the page's own loop goes on."""
+    thread = threading.Thread(
+        target=lambda: (store_runs(project.id, *runs), connections.close_all())
+    )
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture
+def traces(store: None, project: Project) -> list[RunOperation]:
+    """60 traces: more than a page. The second one failed, the third one runs."""
+    runs = [
+        start(
+            1 + number,
+            name=f"agent-{number}",
+            inputs=b'{"question": "Is the kettle dishwasher safe?"}',
+            error="OrderServiceTimeout: no answer" if number == 1 else None,
+            end_time=None if number == 2 else datetime.now(UTC),
+            tags=["web"],
+        )
+        for number in range(60)
+    ]
+    store_now(project, *runs)
+    return runs
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#run-rows > .run-row")
+
+
+def row(page: Page, run: RunOperation) -> Any:
+    return page.locator(f"#trace-{run.id}")
+
+
+def wait_until_live(page: Page) -> None:
+    expect(page.locator("[data-live-switch]")).to_have_attribute("data-state", "on")
+    page.wait_for_timeout(300)  # the listener's first "look again" has passed
+
+
+def test_j_k_and_enter_open_a_trace_and_back_returns(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    for key in "jjk":
+        page.keyboard.press(key)
+    expect(row(page, traces[0]).locator("a")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"{URL}/{traces[1].id}$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(f"{URL}$"))
+    expect(rows(page)).to_have_count(50)
+
+
+def test_a_filter_is_a_link_and_back_takes_it_off(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.get_by_role("link", name="Error 1").click()
+    expect(page).to_have_url(re.compile(r"\?status=error$"))
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="Remove filter status Error").click()
+    expect(rows(page)).to_have_count(50)
+    page.go_back()
+    expect(rows(page)).to_have_count(1)
+    page.go_back()
+    expect(rows(page)).to_have_count(50)
+
+
+def test_slash_searches_and_keeps_the_other_filters(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(f"{URL}?tag=web")
+    page.keyboard.press("/")
+    page.keyboard.type("timeout")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"q=timeout&?.*tag=web|tag=web&q=timeout"))
+
+
+def test_letters_typed_into_the_search_are_not_commands(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.keyboard.press("/")
+    page.keyboard.type("jlx?")
+    expect(page.locator("#q")).to_have_value("jlx?")
+    expect(page.locator("#shortcuts")).to_be_hidden()
+
+
+def test_older_traces_are_added_below(open_page: Open, traces: list[RunOperation]) -> None:
+    page = open_page(URL)
+    page.get_by_role("link", name="Load 50 older").click()
+    expect(rows(page)).to_have_count(60)
+    expect(page.locator("#run-more")).to_contain_text("60 of 60 loaded")
+    expect(page).to_have_url(re.compile(f"{URL}$"))
+
+
+def test_a_new_trace_enters_by_itself_where_nobody_points(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.mouse.move(*ON_THE_RAIL)
+    wait_until_live(page)
+    new = start(0, name="just-now")
+    store_now(project, new)
+    expect(rows(page).first).to_contain_text("just-now")
+    expect(rows(page)).to_have_count(50)
+    expect(page.locator("#totals")).to_contain_text("61 traces", timeout=12_000)
+
+
+def test_new_traces_wait_while_the_pointer_is_on_the_rows_and_enter_by_l(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.mouse.move(*ON_A_ROW)
+    wait_until_live(page)
+    store_now(project, start(0.02, name="one"), start(0.01, name="two"))
+    band = page.get_by_role("button", name="2 new traces")
+    expect(band).to_be_visible()
+    expect(rows(page).first).to_contain_text("agent-0")
+    page.keyboard.press("l")
+    expect(band).to_be_hidden()
+    expect(rows(page).nth(0)).to_contain_text("two")
+    expect(rows(page).nth(1)).to_contain_text("one")
+
+
+def test_the_button_with_new_traces_can_be_pressed(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.get_by_role("link", name="Load 50 older").click()
+    page.mouse.move(*ON_A_ROW)
+    wait_until_live(page)
+    store_now(project, start(0, name="just-now"))
+    page.get_by_role("button", name="1 new trace").click()
+    expect(rows(page).first).to_contain_text("just-now")
+    expect(rows(page)).to_have_count(61)
+
+
+def test_a_row_changes_in_place_when_its_trace_ends(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.keyboard.press("j")
+    wait_until_live(page)
+    running = row(page, traces[2])
+    expect(running.locator("[data-ticks]")).to_contain_text("3 min")
+    update = RunOperation(
+        id=traces[2].id,
+        is_update=True,
+        received_at=datetime.now(UTC),
+        trace_id=traces[2].trace_id,
+        day=traces[2].day,
+        end_time=datetime.now(UTC),
+        outputs=b'{"answer": "Yes, it is."}',
+    )
+    store_now(project, update)
+    expect(running).to_contain_text("Yes, it is.")
+    expect(running.locator("[data-status=success]")).to_have_count(1)
+    expect(row(page, traces[0]).locator("a")).to_be_focused()
+
+
+def test_a_row_below_the_first_page_changes_too(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.get_by_role("link", name="Load 50 older").click()
+    expect(rows(page)).to_have_count(60)
+    wait_until_live(page)
+    last = traces[59]
+    update = RunOperation(
+        id=last.id,
+        is_update=True,
+        received_at=datetime.now(UTC),
+        trace_id=last.trace_id,
+        day=last.day,
+        outputs=b'{"answer": "Late news"}',
+    )
+    store_now(project, update)
+    expect(row(page, last)).to_contain_text("Late news")
+
+
+def test_a_trace_that_does_not_pass_the_filter_does_not_enter(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(f"{URL}?status=error")
+    page.mouse.move(*ON_THE_RAIL)
+    wait_until_live(page)
+    store_now(project, start(0, name="fine"), start(0, name="broken", error="x"))
+    expect(rows(page).first).to_contain_text("broken")
+    expect(rows(page)).to_have_count(2)
+
+
+def test_an_empty_list_fills_by_itself(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(f"{URL}?name=later")
+    wait_until_live(page)
+    store_now(project, start(0, name="later"))
+    expect(rows(page)).to_have_count(1)
+
+
+def test_pausing_keeps_the_list_as_it_is(
+    open_page: Open, project: Project, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.mouse.move(*ON_THE_RAIL)
+    wait_until_live(page)
+    page.keyboard.press("l")
+    expect(page.locator("[data-live-switch]")).to_have_text("Paused")
+    store_now(project, start(0, name="just-now"))
+    page.wait_for_timeout(1500)
+    expect(rows(page).first).to_contain_text("agent-0")
+    page.keyboard.press("l")
+    expect(rows(page).first).to_contain_text("just-now")
+
+
+def test_a_folded_facet_stays_folded_when_the_list_changes(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.locator("#facet-names summary").click()
+    page.get_by_role("link", name="Error 1").click()
+    expect(rows(page)).to_have_count(1)
+    assert page.locator("#facet-names").get_attribute("open") is None
+
+
+def test_the_help_opens_by_key_and_closes_by_escape(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(URL)
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#shortcuts")).to_be_hidden()
+
+
+def test_letter_keys_can_be_switched_off(open_page: Open, traces: list[RunOperation]) -> None:
+    page = open_page(URL)
+    page.keyboard.press("?")
+    page.get_by_label("Letter keys").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("j")
+    expect(page.locator(".run-row__link:focus")).to_have_count(0)
+
+
+def test_the_list_works_without_scripts(open_page: Open, traces: list[RunOperation]) -> None:
+    page = open_page(URL, java_script_enabled=False)
+    expect(rows(page)).to_have_count(50)
+    page.get_by_role("link", name="Load 50 older").click()
+    expect(rows(page)).to_have_count(10)
+    page.get_by_role("link", name="Newest").click()
+    page.get_by_role("link", name="Error 1").click()
+    expect(rows(page)).to_have_count(1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("query", ["", "?status=error&q=order", "?name=nobody&status=error"])
+def test_the_list_is_accessible_and_nothing_scrolls_sideways(
+    open_page: Open,
+    find_violations: Violations,
+    traces: list[RunOperation],
+    theme: str,
+    size: dict[str, int],
+    query: str,
+) -> None:
+    page = open_page(URL + query, color_scheme=theme, viewport=size)
+    wait_until_live(page)
+    assert find_violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
