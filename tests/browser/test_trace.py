@@ -136,6 +136,21 @@ def test_a_group_opens_in_place_and_its_runs_can_be_read(open_page: Open, agent:
     expect(pane_title(page)).to_have_text("embed")
 
 
+def test_the_tree_and_the_pane_do_not_forget_each_other(open_page: Open, agent: Agent) -> None:
+    page = open_page(agent.url)
+    row(page, agent.chat).click()
+    expect(pane_title(page)).to_have_text("ChatOpenAI")
+    page.locator(f"#g-{agent.embeds[0].id}").click()
+    expect(row(page, agent.embeds[3])).to_be_visible()
+    expect(row(page, agent.chat)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("2")
+    expect(page.get_by_role("tree")).to_have_attribute("data-view", "waterfall")
+    page.get_by_role("link", name="Metadata").click()
+    expect(page).to_have_url(
+        re.compile(rf"\?view=waterfall&open={agent.embeds[0].id}&run={agent.chat.id}&tab=metadata$")
+    )
+
+
 def test_plumbing_is_one_row_until_asked_for(open_page: Open, agent: Agent) -> None:
     page = open_page(agent.url)
     expect(page.locator("#plumbing")).to_contain_text("3 plumbing runs hidden")

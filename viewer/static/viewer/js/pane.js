@@ -8,7 +8,24 @@ export const left = () => document.getElementById("trace-left");
 export const onTree = (listener) => listeners.add(listener); // called after the tree was morphed
 export const say = (text) => { document.getElementById("trace-says").textContent = text; };
 export const rowOf = (runId) => document.getElementById(`r-${runId}`);
-export const runOf = (url) => new URL(url, location.href).searchParams.get("run");
+
+// A link knows the page as it was when it was drawn; of the rest of the page the address knows better.
+const TREE_KEYS = ["view", "q", "plumbing", "open", "rows"], PANE_KEYS = ["run", "tab", "input", "output", "messages"];
+export function urlWith(changes) {
+  const url = new URL(location.href), kept = new URLSearchParams(url.search);
+  url.search = "";
+  for (const key of [...TREE_KEYS, ...PANE_KEYS]) {
+    const value = key in changes ? changes[key] : kept.get(key);
+    if (value) url.searchParams.set(key, value);
+  }
+  return url.href;
+}
+function follow(href, keys) {
+  const asked = new URL(href, location.href).searchParams;
+  return urlWith(Object.fromEntries(keys.map((key) => [key, asked.get(key)])));
+}
+export const treeUrl = (href) => follow(href, TREE_KEYS);
+export const runUrl = (runId) => urlWith({ run: runId, input: null, output: null, messages: null });
 
 async function fetchPart(url, target, signal) {
   const headers = { "HX-Request": "true", "HX-Target": target, "HX-Current-URL": location.href };
@@ -21,8 +38,8 @@ async function fetchPart(url, target, signal) {
 }
 
 // What the reader did to the page is theirs: folds, open details, the text being typed, the width of the panes.
-const KEPT = new Set(["hidden", "open", "aria-valuenow", "data-follow"]);
-const isKept = (name, node) => KEPT.has(name) || (name === "aria-expanded" && node.id.startsWith("r-"));
+const KEPT = new Set(["hidden", "open", "aria-valuenow"]), KEPT_OF_ROWS = new Set(["aria-expanded", "aria-selected", "tabindex"]);
+const isKept = (name, node) => KEPT.has(name) || (KEPT_OF_ROWS.has(name) && node.id.startsWith("r-"));
 export function morph(fresh) {
   const old = document.getElementById(fresh.id);
   const callbacks = { beforeAttributeUpdated: (name, node) => !isKept(name, node) };
@@ -43,6 +60,7 @@ async function attempt(work, retry) {
   }
 }
 
+// `keeps`: the same run anew, in place.
 export async function loadPane(url, { history = "none", keeps = false } = {}) {
   paneRequest?.abort();
   const request = (paneRequest = new AbortController());
@@ -58,7 +76,7 @@ export async function loadPane(url, { history = "none", keeps = false } = {}) {
     const hadFocus = old.contains(document.activeElement);
     old.replaceWith(fresh);
     if (scrolled) document.getElementById("run-body").scrollTop = scrolled;
-    if (hadFocus) (isSame ? fresh.querySelector(".tabs [aria-current]") : rowOf(fresh.dataset.run))?.focus({ preventScroll: true });
+    if (hadFocus && isSame) fresh.querySelector(".tabs [aria-current]")?.focus({ preventScroll: true });
   }, history === "none" ? null : url);
   if (request === paneRequest) pane().removeAttribute("aria-busy");
 }
@@ -76,18 +94,22 @@ export async function loadTree(url, { history = "none" } = {}) {
   }, history === "none" ? null : url);
 }
 
+// Not a row but something else chose the run: the tree marks it. `leads`: the focus goes there too.
+const tellTree = (leads) => document.dispatchEvent(new CustomEvent("run-chosen", { detail: { runId: pane().dataset.run, leads } }));
+
 const isPlain = (event) => event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-run-link], a[data-live-link]");
   if (!link || !isPlain(event) || event.defaultPrevented) return;
   event.preventDefault();
-  if (link.matches("[data-live-link]")) return loadTree(link.href, { history: "push" });
-  const goal = runOf(link.href), isElsewhere = goal && goal !== pane().dataset.run;
-  loadPane(link.href, { history: "push" }).then(() => isElsewhere && document.dispatchEvent(new CustomEvent("run-shown", { detail: goal })));
+  if (link.matches("[data-live-link]")) return loadTree(treeUrl(link.href), { history: "push" });
+  const before = pane().dataset.run;
+  loadPane(follow(link.href, PANE_KEYS), { history: "push" }).then(() => tellTree(pane().dataset.run !== before));
 });
-addEventListener("popstate", () => {
-  loadTree(location.href);
-  loadPane(location.href);
+addEventListener("popstate", async () => {
+  await loadTree(location.href);
+  await loadPane(location.href);
+  tellTree(false);
 });
 
 // Back leads to the list as the reader left it, filters and all.
