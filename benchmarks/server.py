@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from config.postgres import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("web", "worker", "postgres")
@@ -73,12 +76,12 @@ class Server(NamedTuple):
             "supervisor": [supervisor]
         }
         for child in supervisor.children():
-            try:
+            with suppress(psutil.NoSuchProcess):  # it ended while we looked
                 words = " ".join(child.cmdline())
-            except psutil.NoSuchProcess:
-                continue
-            part = "web" if "granian" in words else "worker" if "celery" in words else "postgres"
-            found[part] += [child, *child.children(recursive=True)]
+                part = (
+                    "web" if "granian" in words else "worker" if "celery" in words else "postgres"
+                )
+                found[part] += [child, *child.children(recursive=True)]
         return found
 
     def cpu_seconds(self) -> dict[str, float]:
@@ -102,33 +105,46 @@ def _cpu(process: psutil.Process) -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+def environment_for(folder: Path, port: int, **settings: str) -> dict[str, str]:
+    """Return our environment without what belongs to another installation, and with this one's place."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return kept | {"RUNWOOD_PORT": str(port), "RUNWOOD_DATA_DIR": str(folder)} | settings
+
+
+def launch(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start `manage.py up`. It ends when the thread that calls this ends, however that happens."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*die_with_parent("TERM"), sys.executable, str(ROOT / "manage.py"), "up"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], log: Path, seconds: float = 90) -> None:
+    """Wait for the line `ready: …`; a RuntimeError carries all that was printed instead."""
+    end = time.monotonic() + seconds
+    while not any(line.startswith("ready: ") for line in log.read_text().splitlines()):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"manage.py up did not become ready:\n{log.read_text()}")
+        time.sleep(0.05)
+
+
 @contextmanager
 def running_server(**settings: str) -> Iterator[Server]:
     """Start a server on a free port with fsync on, as users run it, and stop it at the end."""
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="runwood-bench-"))
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)
-    }
-    environment |= {"RUNWOOD_PORT": str(port), "RUNWOOD_DATA_DIR": str(folder)} | settings
-    log = (folder / "bench.log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), "up"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
+    environment = environment_for(folder, port, **settings)
+    log = folder / "up.log"
+    process = launch(environment, log)
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("ready: "):
-                break
-        else:
-            raise RuntimeError((folder / "bench.log").read_text())
+        wait_until_ready(process, log)
         yield Server(f"http://127.0.0.1:{port}", port, folder, environment, process.pid)
     finally:
         process.terminate()
         process.wait(60)
-        log.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -20,6 +20,7 @@ from config.postgres import die_with_parent
 
 logger = logging.getLogger("runwood.supervisor")
 
+HAS_PROC = Path("/proc/self/environ").exists()
 MARK = "RUNWOOD_SUPERVISED"
 FIRST_PAUSE_SECONDS = 0.25
 LAST_PAUSE_SECONDS = 15.0
@@ -120,22 +121,32 @@ def end_marked_processes(mark: str, patience: float = 5.0) -> int:
 
     Only the mark decides, never a recorded pid: pids are used again.
     """
-    end = time.monotonic() + patience
     found = _marked(mark)
-    for pid in found:
-        _signal_process(pid, signal.SIGTERM)
-    while _marked(mark) and time.monotonic() < end:
-        time.sleep(0.05)
-    for pid in _marked(mark):
-        _signal_process(pid, signal.SIGKILL)
-    while _marked(mark) and time.monotonic() < end + patience:
-        time.sleep(0.05)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _marked(mark):
+            _signal_process(pid, number)
+        end = time.monotonic() + patience
+        # one that is ending shows no mark any more, and still holds its port for a moment
+        while any(map(_is_alive, found)) and time.monotonic() < end:
+            time.sleep(0.02)
     return len(found)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether the process has not ended. A zombie has: it holds nothing any more."""
+    try:
+        if HAS_PROC:
+            status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            return status.rpartition(")")[2].split()[0] != "Z"
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _marked(mark: str) -> list[int]:
     wanted = f"{MARK}={mark}".encode()
-    if Path("/proc/self/environ").exists():
+    if HAS_PROC:
         folders = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
         return [int(entry.name) for entry in folders if wanted in _environment_of(entry)]
     shown = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True)

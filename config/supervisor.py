@@ -30,6 +30,7 @@ from config.processes import Child, end_marked_processes, launch_marked
 logger = logging.getLogger("runwood.supervisor")
 
 READY_SECONDS = 120
+PORT_SECONDS = 1.0  # what a process that is just ending may hold its port for
 GIVE_UP_FAILURES = 4  # a child that fails so often before the first readiness has a reason to
 WEB_PATIENCE_SECONDS = 12.0
 WORKER_PATIENCE_SECONDS = 15.0
@@ -159,17 +160,14 @@ class Supervisor:
     def _check_port(self) -> None:
         """Learn now, with words, whether the address can be had: granian would share a taken port."""
         host, port = self.settings.HOST, self.settings.PORT
-        try:
-            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind) as listener:
-                # connections in TIME_WAIT own no port
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(address)
-        except OSError as error:
+        end = time.monotonic() + PORT_SECONDS
+        while (error := _why_not_bind(host, port)) and time.monotonic() < end:
+            self._wait(0.1)
+        if error:
             raise CannotStart(
-                f"Cannot listen on {host} port {port}: {error.strerror}. "
+                f"Cannot listen on {host} port {port}: {error}. "
                 "Choose another by RUNWOOD_HOST and RUNWOOD_PORT."
-            ) from error
+            )
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -219,6 +217,19 @@ class Supervisor:
                 child.ask_to_stop()
         for child in reversed(self.children):
             child.stop(in_a_hurry=lambda: self.signals_seen > 1)
+
+
+def _why_not_bind(host: str, port: int) -> str:
+    """Return why nothing can listen there, or "" where it can."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as listener:
+            # connections in TIME_WAIT own no port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def main() -> int:

@@ -5,12 +5,18 @@ Which one to ask for:
 - `db` (pytest-django): the test runs in a transaction that is rolled back. Quickest.
 - `store`: real commits, seen by other connections, threads and NOTIFY; every table is emptied.
 - `runwood`: a whole installation, started once a session by `manage.py up` on a free port with a data
-  folder of its own. Tests share it: use a project of your own.
+  folder of its own. Tests share it: use a project of your own. `benchmarks.server.Server` says what
+  it offers; whoever kills its processes waits until it is ready again.
+
+Tests marked `browser` are skipped, with a loud word at the end, where there is no Chromium.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,6 +29,14 @@ from collector.auth import create_api_key, forget_api_keys
 from collector.models import Project, User, Workspace
 from config import paths
 from config.postgres import SERVER_SETTINGS, EmbeddedPostgres, install_broker
+
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+CHROMIUM_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 
 # A lost test cluster is no loss: without fsync a commit costs a tenth.
 TEST_SETTINGS = {**SERVER_SETTINGS, "fsync": "off", "full_page_writes": "off"}
@@ -72,6 +86,28 @@ def store(transactional_db: None) -> Iterator[None]:
     empty_tables()
     yield
     empty_tables()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Let pytest-playwright start the system's Chromium: its own is no part of the lock."""
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": CHROMIUM_ARGUMENTS}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the marks on: `live` with the fixture, `browser` only where there is one."""
+    for item in items:
+        if "runwood" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.live)
+        if CHROMIUM is None and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason="there is no Chromium"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if CHROMIUM is None:
+        terminalreporter.section("NO BROWSER", sep="!", red=True, bold=True)
+        terminalreporter.line("Every browser test was skipped: install chromium to run them.")
 
 
 @pytest.fixture
