@@ -19,7 +19,9 @@ django_application = get_wsgi_application()
 # after Django is up: the doorbell rings through this app, which nobody else in a web process imports
 import config.celery  # noqa: E402, F401
 
-MEMORY_BYTES = 8 << 20  # a chunked body past this waits on disk
+MEMORY_BYTES = (
+    1 << 20
+)  # a chunked body past this waits on disk: one may stall in each of hundreds of threads
 READ_BYTES = 64 << 10
 
 
