@@ -15,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from collector.models import Project
+from collector.reads.live import stop_listener
 from collector.wire.operations import RunOperation
 from tests.factories import make_run, store_runs
 
@@ -167,7 +168,9 @@ def test_a_larger_trace_takes_no_more_queries(reader: Client, project: Project) 
     assert counts[0] == counts[1] <= 20
 
 
-def test_a_trace_of_1000_runs_takes_90_ms_of_the_processor(reader: Client, project: Project) -> None:
+def test_a_trace_of_1000_runs_takes_90_ms_of_the_processor(
+    reader: Client, project: Project
+) -> None:
     runs = make_trace(project, 999)
     best = 1.0
     for _ in range(4):
@@ -297,3 +300,24 @@ def test_a_page_of_20_mb_payloads_stays_small(reader: Client, project: Project) 
     assert len(response.content) < 800_000
     assert b"Load 8.58 MB" in response.content
     assert b"Download" in response.content
+
+
+def test_an_open_page_hears_of_a_change_without_holding_a_connection(
+    store: None, reader: Client, project: Project
+) -> None:
+    runs = make_trace(project)
+    response = reader.get(f"{url(project, runs[0])}/stream")
+    pieces = iter(response.streaming_content)
+    try:
+        assert b"retry:" in next(pieces)
+        assert connection.connection is None
+        time.sleep(0.5)  # until it listens; then it says "look again" once
+        store_runs(project.id, make_run(runs[0], name="late"))
+        assert any(b"event: changed" in next(pieces) for _ in range(3))
+    finally:
+        response.close()
+        stop_listener()
+
+
+def test_a_stream_of_a_trace_that_is_not_there_is_404(reader: Client, project: Project) -> None:
+    assert reader.get(f"/p/{project.name}/traces/{uuid.uuid4()}/stream").status_code == 404

@@ -109,5 +109,5 @@ def describe_completeness(trace: TraceSummary, *, now: datetime) -> Completeness
         if age < HEARD_LATELY_SECONDS:
             return Completeness("running", counts, words, f"{age:.1f} s", f"{age:.1f}")
         return Completeness("running", counts, words, ago, "")
-    words = f"{noun} ended. No word for {ago}: the process has probably died"
+    words = f"{noun} ended. No word for {ago}, the process has probably died"
     return Completeness("incomplete", counts, words, "", "")

@@ -103,7 +103,8 @@ def write_axis(layout: TreeLayout) -> Html:
         anchor = ' text-anchor="middle"' if tick.fraction else ""
         marks.append(f'<line x1="{x}" x2="{x}" y1="18" y2="25"/>')
         if tick.fraction < 0.9:  # else it would run into the length of the trace
-            marks.append(f'<text x="{x}" y="14"{anchor}>{tick.label}</text>')
+            late = ' class="axis__late"' if tick.fraction > 0.75 else ""
+            marks.append(f'<text x="{x}" y="14"{anchor}{late}>{tick.label}</text>')
     whole = f'<text x="{PLOT}%" y="14" text-anchor="end">{format_duration(layout.duration)}</text>'
     return Html(f'<svg class="axis__plot">{"".join(marks)}{whole}</svg>')
 

@@ -252,7 +252,7 @@ COMPLETENESS = {
         (
             "incomplete",
             "51 of 54",
-            "runs ended. No word for 14 min: the process has probably died",
+            "runs ended. No word for 14 min, the process has probably died",
             "",
         ),
     ),

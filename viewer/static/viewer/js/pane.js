@@ -39,7 +39,7 @@ async function fetchPart(url, target, signal) {
 
 // What the reader did to the page is theirs: folds, open details, the text being typed, the width of the panes.
 const KEPT = new Set(["hidden", "open", "aria-valuenow"]), KEPT_OF_ROWS = new Set(["aria-expanded", "aria-selected", "tabindex"]);
-const isKept = (name, node) => KEPT.has(name) || (KEPT_OF_ROWS.has(name) && node.id.startsWith("r-"));
+const isKept = (name, node) => KEPT.has(name) || (name === "href" && node.id === "trace-back") || (KEPT_OF_ROWS.has(name) && node.id.startsWith("r-"));
 export function morph(fresh) {
   const old = document.getElementById(fresh.id);
   const callbacks = { beforeAttributeUpdated: (name, node) => !isKept(name, node) };

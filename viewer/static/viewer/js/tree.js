@@ -1,4 +1,5 @@
 // Keys and presses on the tree: arrows walk and fold, a press shows a run, E and S go to the next error and the next slow run.
+import { onKey } from "./keys.js";
 import { loadPane, loadTree, rowOf, runUrl, say, treeUrl } from "./pane.js";
 import { current, focus, fold, foldAll, isFolded, isRun, level, makeCurrent, parentOf, reveal, rows, select, shown, tree } from "./rows.js";
 
@@ -24,6 +25,9 @@ function goNext(kind) {
   const at = current();
   show(list.find((row) => at.compareDocumentPosition(row) & Node.DOCUMENT_POSITION_FOLLOWING) ?? list[0], "replace");
 }
+
+onKey("e", () => goNext("error")); // their controls name these keys too, but a narrow pane has no room for all controls
+onKey("s", () => goNext("slow"));
 
 const isPlain = (event) => event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
 document.addEventListener("click", (event) => {
