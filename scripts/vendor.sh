@@ -20,6 +20,5 @@ copy() {
 
 static=$root/viewer/static/vendor
 copy htmx.org 2.0.11 dist/htmx.min.js "$static"
-copy htmx-ext-sse 2.2.4 dist/sse.min.js "$static"
 copy idiomorph 0.8.0 dist/idiomorph-ext.min.js "$static"
 copy axe-core 4.14.1 axe.min.js "$root/tests/browser/vendor"

@@ -95,6 +95,16 @@ def test_the_theme_changes_at_once_and_stays(open_page: Open, user: User) -> Non
     assert page.locator("html").get_attribute("data-theme") is None
 
 
+def test_the_figures_of_projects_keep_up(open_page: Open, project: Project) -> None:
+    store_now(project)
+    page = open_page("/projects")
+    count = page.locator("tbody tr td.num").first
+    expect(count).to_have_text("1")
+    page.locator("[data-keep-fresh]").evaluate("table => { table.dataset.keepFresh = 0.1; }")
+    store_now(project)
+    expect(count).to_have_text("2")
+
+
 def test_times_are_in_the_zone_of_the_browser(open_page: Open, project: Project) -> None:
     run = make_run(start_time=datetime.now(UTC))
     store_runs(project.id, run)

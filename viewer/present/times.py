@@ -26,6 +26,8 @@ def format_moment(moment: datetime, *, now: datetime, zone: tzinfo) -> str:
 def format_axis(moment: datetime, *, length: timedelta, zone: tzinfo) -> str:
     """Return a label under an axis: `14:32` on one of a day at most, `Tue 14:32` of a week, else `24 Sep`."""
     local = moment.astimezone(zone)
+    if length <= timedelta(minutes=10):
+        return f"{local:%H:%M:%S}"
     if length <= timedelta(days=1):
         return f"{local:%H:%M}"
     if length <= timedelta(days=8):

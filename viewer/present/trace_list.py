@@ -126,7 +126,8 @@ def view_histogram(
     length = end - begin
     bars = view_bars([b.trace_count for b in buckets], [b.error_count for b in buckets])
     shown_from = max(oldest_shown or end, begin)
-    window_x = 100 * ((shown_from - begin) / length)
+    # from the edge of a bar: half a bar in the shade would say nothing
+    window_x = 100 * int((shown_from - begin) / length * len(buckets)) / len(buckets)
     return Histogram(
         bars=[
             HistogramBar(bar, _bar_label(bucket, now, zone), _bar_href(query, bucket))
