@@ -23,6 +23,7 @@ from viewer.present.content import (
 from viewer.present.document_views import DocumentView, view_documents
 from viewer.present.documents import parse_documents
 from viewer.present.durations import format_duration
+from viewer.present.failure import first_words
 from viewer.present.html import EMPTY, Html
 from viewer.present.images import InlineImage
 from viewer.present.jsonview import render_json
@@ -241,7 +242,7 @@ def _result_parts(value: Any) -> Sequence[Part]:
 
 def _result_of_run(run: RunSummary) -> ResultView | None:
     if run.status == "error":
-        return ResultView("Error", line=run.error[:MAX_LINE_CHARS] or "failed")
+        return ResultView("Error", line=first_words(run.error)[:MAX_LINE_CHARS] or "failed")
     return (
         ResultView("Result", line=run.outputs_preview[:MAX_LINE_CHARS])
         if run.outputs_preview

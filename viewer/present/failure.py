@@ -124,6 +124,11 @@ def _literal(text: str) -> str:
     return value if isinstance(value, str) else text
 
 
+def first_words(error: str) -> str:
+    """Return the start of an error for one line: what was raised, without its traceback."""
+    return error.partition(MARK)[0] or error
+
+
 def _read_python(trace: str) -> tuple[list[Frame | Joint], str]:
     """Return the frames and joints of one or more chained tracebacks, and what stands behind them."""
     parts: list[Frame | Joint] = []

@@ -20,21 +20,35 @@ class ToolRuns:
         self.models = [node.run for node in tree.nodes if node.run.run_type == "llm"]
 
     def answers_before(self, names: Sequence[str]) -> list[RunSummary | None]:
-        """Return the run of each call in a history, oldest call first.
+        """Return the run of each call in what this run was given, oldest call first."""
+        return self._answers_until(names, self.run.start_time)
 
-        The last call of a name is answered by the last run of that name that started before this
-        one; calls of earlier turns, whose runs are in other traces, find none.
+    def answers_after(self, names: Sequence[str]) -> list[RunSummary | None]:
+        """Return the run of each call in what this run gave back.
+
+        A model's calls are answered after it. What a chain gives back tells what happened in it.
         """
-        left = [tool for tool in self.tools if tool.start_time < self.run.start_time]
+        if self.run.run_type != "llm":
+            return self._answers_until(names, self.run.end_time)
+        return self._answers_since(names, self.run.end_time or self.run.start_time)
+
+    def _answers_until(
+        self, names: Sequence[str], moment: datetime | None
+    ) -> list[RunSummary | None]:
+        """Match from the end: the last call of a name has the last run of that name.
+
+        Calls of earlier turns, whose runs are in other traces, find none.
+        """
+        left = [tool for tool in self.tools if moment is None or tool.start_time < moment]
         found: list[RunSummary | None] = []
         for name in reversed(names):
             index = next((i for i in range(len(left) - 1, -1, -1) if left[i].name == name), None)
             found.append(None if index is None else left.pop(index))
         return found[::-1]
 
-    def answers_after(self, names: Sequence[str]) -> list[RunSummary | None]:
-        """Return the run of each call that this run made: the first of its name after it."""
-        since, until = self.run.end_time or self.run.start_time, self._next_turn()
+    def _answers_since(self, names: Sequence[str], since: datetime) -> list[RunSummary | None]:
+        """Match from the start: the first call of a name has the first run of that name."""
+        until = self._next_turn()
         left = [
             tool
             for tool in self.tools

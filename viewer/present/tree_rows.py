@@ -10,6 +10,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from viewer.present.durations import format_duration
+from viewer.present.failure import first_words
 from viewer.present.html import Html, escape
 from viewer.present.numbers import format_count, pluralize
 from viewer.present.run_types import RunTypeLook, describe_run_type
@@ -268,7 +269,7 @@ def _preview_of(item: VisibleRun) -> str:
     """One line of the run: its error, for a root what was asked, else what came out."""
     run = item.run
     if run.status == "error" and run.error:
-        return run.error
+        return first_words(run.error)
     if item.parent is None:
         return run.inputs_preview or run.outputs_preview
     if run.status == "running":

@@ -232,6 +232,16 @@ def test_calls_in_a_history_find_the_runs_before_it() -> None:
     ]
 
 
+def test_calls_in_what_a_graph_gives_back_find_the_runs_in_it() -> None:
+    tree, runs = agent_tree()
+    root = tree.nodes[0].run
+    assert ToolRuns(tree, root).answers_after(["look", "look", "look"]) == [
+        runs["look1"],
+        runs["look2"],
+        runs["look3"],
+    ]
+
+
 def test_a_call_shows_its_run_and_what_came_of_it() -> None:
     tree, runs = agent_tree()
     outputs = {
