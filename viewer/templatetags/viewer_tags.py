@@ -39,7 +39,9 @@ def icon(name: str, *, size: str = "", label: str = "", css: str = "") -> SafeSt
     classes = " ".join(filter(None, ("icon", f"icon--{size}" if size else "", css)))
     href = f"{static('viewer/icons.svg')}#{name}"
     if not label:
-        return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', classes, href)
+        return format_html(
+            '<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', classes, href
+        )
     return format_html(
         '<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>', classes, label, href
     )
@@ -131,7 +133,9 @@ def instant(context: Context, value: datetime | None) -> SafeString | str:
     if value is None:
         return durations.UNKNOWN
     zone = reader_zone(getattr(context, "request", None))
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), times.format_iso(value, zone=zone))
+    return format_html(
+        '<time datetime="{}">{}</time>', value.isoformat(), times.format_iso(value, zone=zone)
+    )
 
 
 @register.simple_tag
@@ -151,4 +155,6 @@ def status_word(status: str) -> SafeString:
     """Draw a status as icon and word, without a badge."""
     look = describe_status(status)
     drawn = icon(look.icon, size="s")
-    return format_html('<span class="status" data-status="{}">{}{}</span>', status, drawn, look.word)
+    return format_html(
+        '<span class="status" data-status="{}">{}{}</span>', status, drawn, look.word
+    )

@@ -29,7 +29,9 @@ class Command(BaseCommand):
             letters = cursor.fetchall()
         for project_id, run_id, failed_at, error in letters:
             name = names.get(project_id, project_id)
-            self.stdout.write(f"{failed_at:%Y-%m-%d %H:%M:%S}  {name}  run {run_id or '(whole batch)'}: {error}")
+            self.stdout.write(
+                f"{failed_at:%Y-%m-%d %H:%M:%S}  {name}  run {run_id or '(whole batch)'}: {error}"
+            )
         if not letters:
             self.stdout.write("Nothing failed.")
 

@@ -12,7 +12,9 @@ from config.commands import web_command
 
 
 class Command(BaseCommand):
-    help = "Prepare the database, then become the web server. For containers; `up` starts everything."
+    help = (
+        "Prepare the database, then become the web server. For containers; `up` starts everything."
+    )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
