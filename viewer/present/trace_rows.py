@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.reads.types import Status, TraceSummary
 from viewer.present.durations import format_clock, format_duration
@@ -42,6 +42,7 @@ class TraceRow:
     is_slow: bool
     tags: tuple[str, ...]
     more_tags: int
+    is_dated: bool  # its start is written with a date, which takes room
 
 
 def view_rows(traces: Sequence[TraceSummary], pace: Pace, *, now: datetime) -> list[TraceRow]:
@@ -64,6 +65,7 @@ def _view_row(trace: TraceSummary, pace: Pace, now: datetime) -> TraceRow:
         is_slow=elapsed is None and seconds is not None and seconds > pace.slow_seconds,
         tags=trace.tags[:SHOWN_TAGS],
         more_tags=max(len(trace.tags) - SHOWN_TAGS, 0),
+        is_dated=not timedelta(0) <= now - trace.start_time < timedelta(days=6),
     )
 
 
