@@ -87,7 +87,7 @@ DATABASE_DIRECT_URL = env_secret("DATABASE_DIRECT_URL") or DATABASE_URL
 def database_settings(url: str) -> dict[str, Any]:
     parts = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.pooled_postgres",
         "NAME": parts.pop("dbname", "runwood"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),

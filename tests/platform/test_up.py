@@ -6,9 +6,11 @@ import re
 import signal
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from django.conf import settings
 
 from config.supervisor import EXIT_UNUSABLE
 from tests.platform.conftest import Installation, kill
@@ -77,6 +79,20 @@ def test_what_dies_is_started_again(running: Installation, wait_until: Wait, par
     kill(sorted(before))
     wait_until(lambda: not before & set(running.server.pids()[part]))
     wait_until(lambda: running.server.pids()[part] and is_ready(running))
+
+
+def test_dead_connections_cost_each_web_process_one_request(running: Installation) -> None:
+    with ThreadPoolExecutor(16) as callers:  # so that the pools hold many connections
+        list(callers.map(lambda _: is_ready(running), range(64)))
+    with psycopg.connect(running.server.dsn) as database:
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = 'runwood' AND pid <> pg_backend_pid()"
+        )
+    answers = [is_ready(running) for _ in range(60)]
+    # one in each process, and what was asked before the pool had looked
+    assert answers.count(False) <= 2 * settings.WEB_WORKERS
+    assert all(answers[-30:])
 
 
 def test_killing_only_the_leader_leaves_no_orphan(running: Installation, wait_until: Wait) -> None:
