@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from config import paths
-from config.env import env_bool, env_int, env_list, env_secret, env_str
+from config.env import env_bool, env_choice, env_int, env_list, env_secret, env_str
 
 # --- Core -----------------------------------------------------------------------------------------
 BASE_DIR = paths.BASE_DIR
 DEBUG = False  # never: an error page must not show a customer's trace
 SECRET_KEY = env_secret("RUNWOOD_SECRET_KEY") or paths.secret_key()
 HOST = env_str("RUNWOOD_HOST", "127.0.0.1")
-PORT = env_int("RUNWOOD_PORT", 8000, minimum=1)
+PORT = env_int("RUNWOOD_PORT", 8000, minimum=1, maximum=65535)
 PUBLIC_URL = env_str(
     "RUNWOOD_PUBLIC_URL",
     f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0', '::') else HOST}:{PORT}",
@@ -85,7 +87,14 @@ DATABASE_DIRECT_URL = env_secret("DATABASE_DIRECT_URL") or DATABASE_URL
 
 
 def database_settings(url: str) -> dict[str, Any]:
-    parts = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+    try:
+        values = conninfo_to_dict(url)
+    except ProgrammingError:  # its words may hold the password
+        raise ImproperlyConfigured(
+            "DATABASE_URL or DATABASE_DIRECT_URL is no address of a Postgres: use"
+            " postgresql://user:password@host:5432/name"
+        ) from None
+    parts = {key: str(value) for key, value in values.items() if value is not None}
     return {
         "ENGINE": "config.pooled_postgres",
         "NAME": parts.pop("dbname", "runwood"),
@@ -112,7 +121,7 @@ DATABASES = {"default": database_settings(DATABASE_URL)}
 
 # --- Celery ---------------------------------------------------------------------------------------
 # A message carries no data: it is a doorbell. Any broker may lose all of them.
-CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "") or "pgmq://"
+CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or "pgmq://"
 EMBEDDED_BROKER = CELERY_BROKER_URL == "pgmq://"
 WORKERS = env_int("RUNWOOD_WORKERS", 2, minimum=1)  # processes: each drains on one core
 WEB_WORKERS = env_int("RUNWOOD_WEB_WORKERS", 2, minimum=1)
@@ -194,6 +203,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logging --------------------------------------------------------------------------------------
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -206,7 +216,7 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_str("RUNWOOD_LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": env_choice("RUNWOOD_LOG_LEVEL", "INFO", LOG_LEVELS)},
     "loggers": {
         "django.request": {"level": "ERROR", "filters": ["unexpected"]},
         "celery": {"level": "WARNING"},
