@@ -1,0 +1,68 @@
+"""What a handler was told: arguments first, then the environment, read once at construction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
+DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one handler. `resolve` fills in the environment and the defaults."""
+
+    endpoint: str
+    api_key: str = field(repr=False)
+    project: str
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    redact_keys: frozenset[str] = frozenset()
+    max_payload_bytes: int = (
+        8 << 20
+    )  # of one payload (inputs, outputs, …); the server takes 20 MiB a run
+    max_queue_items: int = 10_000
+    max_queue_bytes: int = 64 << 20
+
+    @classmethod
+    def resolve(
+        cls,
+        *,
+        endpoint: str | None = None,
+        api_key: str | None = None,
+        project: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        redact_keys: Iterable[str] = (),
+        **limits: int,
+    ) -> Config:
+        """Return the settings that hold, the environment considered.
+
+        Raises:
+            ValueError: the endpoint is not an HTTP address.
+        """
+        return cls(
+            endpoint=_endpoint(_first(endpoint, "RUNWOOD_ENDPOINT", DEFAULT_ENDPOINT)),
+            api_key=_first(api_key, "RUNWOOD_API_KEY", ""),
+            project=_first(project, "RUNWOOD_PROJECT", DEFAULT_PROJECT),
+            tags=tuple(tags),
+            metadata=dict(metadata or {}),
+            redact_keys=frozenset(redact_keys),
+            **limits,
+        )
+
+
+def _first(argument: str | None, variable: str, default: str) -> str:
+    return (argument or os.environ.get(variable) or default).strip()
+
+
+def _endpoint(text: str) -> str:
+    address = text if "://" in text else f"http://{text}"
+    scheme, _, rest = address.partition("://")
+    if scheme not in ("http", "https") or not rest.strip("/"):
+        msg = f"endpoint (or RUNWOOD_ENDPOINT) must be http://… or https://…, got {text!r}"
+        raise ValueError(msg)
+    return address.rstrip("/")

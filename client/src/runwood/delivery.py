@@ -1,0 +1,204 @@
+"""Brings a batch to the server: retries, splits and gives up by what the server answers.
+
+| answer                         | what follows                                                     |
+|--------------------------------|------------------------------------------------------------------|
+| 2xx                            | done                                                             |
+| no connection, 408 425 429 5xx | again, with growing pauses or after Retry-After; never given up, |
+|                                | but for 500, which is given up as a refusal after some tries     |
+| 413                            | in halves; a run alone without its payloads                      |
+| 415                            | again, uncompressed, and so from now on                          |
+| 401 403 404, redirects         | dropped and counted: the settings are wrong                      |
+| any other                      | in halves until the run that the server refuses stands alone     |
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import threading
+import time
+import uuid
+from typing import Any
+
+import orjson
+
+from runwood.config import Config
+from runwood.encode import Compressor, EncodedRun, build_body
+from runwood.log import warn
+from runwood.losses import Losses
+from runwood.transport import REQUEST_SECONDS, Answer, Transport
+from runwood.version import __version__
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 300.0
+TRIES_OF_SERVER_ERROR = 5  # a body that makes the server fail must not stop all that comes after it
+TRIES_AT_EXIT = 3
+_RETRIED = frozenset({408, 425, 429})
+_WRONG_SETTINGS = frozenset({401, 403, 404, 405})
+
+
+class Delivery:
+    """Sends batches one after the other. Used by one thread at a time."""
+
+    def __init__(self, config: Config) -> None:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"runwood-python/{__version__}",
+        }
+        if config.api_key:
+            headers["x-api-key"] = config.api_key
+        self.endpoint = config.endpoint
+        self.transport = Transport(config.endpoint, headers)
+        self.lost = Losses()
+        self.deadline: float | None = None  # set when the process ends: then nothing waits past it
+        self._compressor: Compressor | None = Compressor()
+        self._client = {
+            "name": "runwood-python",
+            "version": __version__,
+            "process": uuid.uuid4().hex,  # whose totals these are
+        }
+        self._wake = threading.Event()
+        self._is_hopeless = (
+            False  # at the end of the process, with no server: do not try every batch
+        )
+
+    def deliver(self, runs: list[EncodedRun]) -> None:
+        """Bring these runs to the server, or count those that cannot be."""
+        portions = [runs]
+        while portions:
+            portion = portions.pop()
+            answer = self._post_until_answered(portion)
+            if answer is None:
+                self._give_up(portion, "not sent before the process ended")
+            elif answer.status // 100 == 2:
+                self._read_rejections(answer)
+            elif answer.status in _WRONG_SETTINGS or answer.status < 400:
+                self._give_up(portion, _explain(answer))
+            elif len(portion) > 1:
+                middle = len(portion) // 2
+                portions += [portion[middle:], portion[:middle]]
+            elif answer.status == 413 and not portion[0].is_reduced:
+                portion[0].reduce()
+                self.lost.count(portion[0].project, "payloads")
+                portions.append(portion)
+            else:
+                self._give_up(portion, _explain(answer))
+
+    def report_losses(self) -> None:
+        """Tell the server of losses that no batch has told it of yet.
+
+        Tried once: every later batch repeats the totals.
+        """
+        if self.lost.is_unreported:
+            total = self.lost.total
+            if not self._is_too_late():
+                self._post([])
+            self.lost.mark_reported(total)
+
+    def _post_until_answered(self, runs: list[EncodedRun]) -> Answer | None:
+        tries = 0
+        while not self._is_too_late():
+            answer = self._post(runs)
+            tries += 1
+            if answer is not None and not _is_temporary(answer, tries):
+                return answer
+            pause = _pause_seconds(answer, tries)
+            if not self._may_wait(pause, tries):
+                self._is_hopeless = True
+                break
+            self._wait(pause)
+        return None
+
+    def _post(self, runs: list[EncodedRun]) -> Answer | None:
+        """Return the answer, or None where there was none."""
+        told = self.lost.total
+        client: dict[str, Any] = dict(self._client)
+        if told:
+            client["dropped"] = self.lost.by_project()
+        body = build_body(runs, client)
+        try:
+            answer = self._send(body)
+        except (OSError, http.client.HTTPException) as error:
+            warn("connection", "no answer from %s, trying on: %r", self.endpoint, error)
+            return None
+        if answer.status // 100 == 2:
+            self.lost.mark_reported(told)
+        return answer
+
+    def _send(self, body: bytes) -> Answer:
+        timeout = REQUEST_SECONDS
+        if self.deadline is not None:
+            timeout = max(0.1, self.deadline - time.monotonic())
+        if self._compressor is not None:
+            headers = {"Content-Encoding": "zstd"}
+            answer = self.transport.post(self._compressor.compress(body), headers, timeout)
+            if answer.status != 415:
+                return answer
+            self._compressor = None
+        return self.transport.post(body, {}, timeout)
+
+    def hurry(self, deadline: float | None) -> None:
+        """Let nothing wait past the deadline, a pause that has begun included. None: no hurry."""
+        self.deadline = deadline
+        self._is_hopeless = False
+        self._wake.set()
+
+    def _is_too_late(self) -> bool:
+        if self.deadline is None:
+            return False
+        return self._is_hopeless or time.monotonic() >= self.deadline
+
+    def _may_wait(self, pause: float, tries: int) -> bool:
+        if self.deadline is None:
+            return True
+        return tries < TRIES_AT_EXIT and time.monotonic() + pause < self.deadline
+
+    def _wait(self, seconds: float) -> None:
+        if self.deadline is not None:
+            time.sleep(seconds)
+            return
+        self._wake.clear()
+        if self.deadline is None:  # still, after the clear
+            self._wake.wait(seconds)
+
+    def _give_up(self, runs: list[EncodedRun], reason: str) -> None:
+        for run in runs:
+            self.lost.count(run.project, "ends" if run.is_update else "runs")
+        warn(reason[:20], "%d runs were dropped: %s", len(runs), reason)
+
+    def _read_rejections(self, answer: Answer) -> None:
+        """Log what the server refused of a request that it took: it counts those itself."""
+        if b"rejected" not in answer.body:
+            return
+        try:
+            rejected = orjson.loads(answer.body).get("rejected")
+        except (ValueError, AttributeError):
+            return
+        if rejected:
+            warn(
+                "rejected", "the server refused %d runs, the first: %s", len(rejected), rejected[0]
+            )
+
+
+def _is_temporary(answer: Answer, tries: int) -> bool:
+    if answer.status == 500:
+        return tries < TRIES_OF_SERVER_ERROR
+    return answer.status in _RETRIED or answer.status > 500
+
+
+def _pause_seconds(answer: Answer | None, tries: int) -> float:
+    if answer is not None and answer.retry_after_seconds is not None:
+        asked = min(answer.retry_after_seconds, MAX_RETRY_AFTER_SECONDS)
+        return asked * random.uniform(1.0, 1.1)  # noqa: S311  many clients are told the same second
+    longest = min(FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 10), LONGEST_PAUSE_SECONDS)
+    return random.uniform(longest / 2, longest)  # noqa: S311
+
+
+def _explain(answer: Answer) -> str:
+    said = answer.body[:300].decode("utf-8", "replace")
+    if answer.status in (401, 403):
+        return f"HTTP {answer.status}, check RUNWOOD_API_KEY: {said}"
+    if answer.status in (301, 302, 307, 308, 404, 405):
+        return f"HTTP {answer.status}, check RUNWOOD_ENDPOINT: {said}"
+    return f"HTTP {answer.status}: {said}"

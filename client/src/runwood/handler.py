@@ -1,0 +1,333 @@
+"""The callback handler: every event of LangChain and LangGraph becomes part of a recorded run.
+
+`BaseTracer` is a base only so that LangGraph's `TracePolicy` applies here too: what an app hides
+from tracers it hides from this one. Every callback is overridden and none of that class's state is
+used. Its import costs nothing more, since `langchain_core.runnables` imports it in any app.
+
+The handler is synchronous and inline, in sync and async apps alike: an event costs microseconds,
+waits for nothing, and never raises into the app.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID
+
+from langchain_core.tracers.base import BaseTracer
+
+from runwood import process
+from runwood.config import Config
+from runwood.log import warn
+from runwood.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
+from runwood.outcome import SUCCESS, Outcome, describe_retry, outcome_of
+from runwood.payloads import Payloads, Take
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import LLMResult
+    from langchain_core.tracers.schemas import Run
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _guarded(method: Method) -> Method:
+    """Keep every exception of a callback from the app. Blind on purpose, and only here."""
+    name = method.__name__
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            method(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            warn(f"callback {name}", "%s could not record an event: %r", name, error)
+
+    return cast("Method", call)
+
+
+class RunwoodCallbackHandler(BaseTracer):
+    """Records every run of a LangChain or LangGraph app in Runwood.
+
+    Args:
+        endpoint: address of the server; default `RUNWOOD_ENDPOINT`, else `http://127.0.0.1:8000`.
+        api_key: default `RUNWOOD_API_KEY`.
+        project: what the traces are filed under; default `RUNWOOD_PROJECT`, else `default`.
+        tags: added to every trace.
+        metadata: added to every trace.
+        redact_keys: keys, in any spelling, whose values are hidden besides the usual secrets.
+        max_payload_bytes: longer inputs and outputs are cut; the run is kept.
+        max_queue_items: how many operations are held while the server is away; beyond it new ones
+            are dropped, and the server is told how many.
+        max_queue_bytes: the same, in bytes.
+
+    Handlers of one server share a queue and a sender, so making one per request is fine.
+
+    Raises:
+        ValueError: the endpoint is not an HTTP address.
+    """
+
+    run_inline = True
+    raise_error = False
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        api_key: str | None = None,
+        project: str | None = None,
+        *,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        redact_keys: Iterable[str] = (),
+        max_payload_bytes: int = Config.max_payload_bytes,
+        max_queue_items: int = Config.max_queue_items,
+        max_queue_bytes: int = Config.max_queue_bytes,
+    ) -> None:
+        super().__init__()
+        self.config = Config.resolve(
+            endpoint=endpoint,
+            api_key=api_key,
+            project=project,
+            tags=tags,
+            metadata=metadata,
+            redact_keys=redact_keys,
+            max_payload_bytes=max_payload_bytes,
+            max_queue_items=max_queue_items,
+            max_queue_bytes=max_queue_bytes,
+        )
+        self._sender = process.sender_for(self.config)
+        self._recorder = process.recorder_for(self.config)
+        self._payloads = Payloads(self.config)
+
+    def __repr__(self) -> str:
+        """Return the address and the project, without the key."""
+        return f"RunwoodCallbackHandler({self.config.endpoint!r}, project={self.config.project!r})"
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the server has confirmed everything recorded so far.
+
+        False: not within `timeout` seconds, or something was dropped since the last flush.
+        """
+        return self._sender.flush(timeout)
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Flush, then stop the sender's thread. The next event starts it again."""
+        return self._sender.close(timeout)
+
+    # --- starts -----------------------------------------------------------------------------------
+    @_guarded
+    def on_chain_start(
+        self, serialized: dict[str, Any] | None, inputs: Any, *, run_id: UUID, **kwargs: Any
+    ) -> Any:
+        """Record the start of a chain, graph, node, prompt, parser: of all but models and tools."""
+        run_type = kwargs.pop("run_type", None) or "chain"
+        self._start(run_id, run_type, serialized, _wrapped("input", inputs), kwargs)
+
+    @_guarded
+    def on_chat_model_start(
+        self,
+        serialized: dict[str, Any],
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        **kwargs: Any,
+    ) -> Any:
+        """Record the start of a chat model's run."""
+        self._start(run_id, "llm", serialized, lambda walk: chat_inputs(walk, messages), kwargs)
+
+    @_guarded
+    def on_llm_start(
+        self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any
+    ) -> Any:
+        """Record the start of a text model's run."""
+        self._start(run_id, "llm", serialized, _wrapped("prompts", prompts), kwargs)
+
+    @_guarded
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        inputs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Record the start of a tool's run, by its arguments where they are known."""
+        self._start(
+            run_id,
+            "tool",
+            serialized,
+            _wrapped("input", input_str if inputs is None else inputs),
+            kwargs,
+        )
+
+    @_guarded
+    def on_retriever_start(
+        self, serialized: dict[str, Any] | None, query: str, *, run_id: UUID, **kwargs: Any
+    ) -> Any:
+        """Record the start of a retriever's run."""
+        kwargs["name"] = kwargs.get("name") or _name(serialized) or "Retriever"
+        self._start(run_id, "retriever", serialized, _wrapped("query", query), kwargs)
+
+    # --- ends -------------------------------------------------------------------------------------
+    @_guarded
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record the end of a chain's run, and the inputs that a streamed one had not at its start."""
+        self._end(run_id, SUCCESS, _wrapped("output", outputs), kwargs)
+
+    @_guarded
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record how a chain's run failed, paused or was stopped."""
+        self._end(run_id, outcome_of(error), None, kwargs)
+
+    @_guarded
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record the end of a model's run, chat or text."""
+        self._end(run_id, SUCCESS, lambda walk: llm_outputs(walk, response), kwargs, response)
+
+    @_guarded
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record how a model's run failed or was stopped, with as much as it had answered."""
+        response = kwargs.get("response")
+        take = None if response is None else lambda walk: llm_outputs(walk, response)
+        self._end(run_id, outcome_of(error), take, kwargs, response)
+
+    @_guarded
+    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record the end of a tool's run."""
+        self._end(run_id, SUCCESS, lambda walk: {"output": walk.copy(output, 1)}, kwargs)
+
+    @_guarded
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record how a tool's run failed, paused or was stopped."""
+        self._end(run_id, outcome_of(error), None, kwargs)
+
+    @_guarded
+    def on_retriever_end(
+        self, documents: Sequence[Document], *, run_id: UUID, **kwargs: Any
+    ) -> Any:
+        """Record the end of a retriever's run."""
+        self._end(run_id, SUCCESS, lambda walk: {"documents": walk.copy(documents, 1)}, kwargs)
+
+    @_guarded
+    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record how a retriever's run failed."""
+        self._end(run_id, outcome_of(error), None, kwargs)
+
+    # --- between: events of the run ---------------------------------------------------------------
+    @_guarded
+    def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Count a streamed token and note the time of the first. Its text comes with the end."""
+        run = self._recorder.find(run_id)
+        if run is not None:
+            run.add_token()
+
+    @_guarded
+    def on_stream_event(self, event: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Count what stands for tokens in `stream_events(version="v3")`."""
+        if event.get("event") == "content-block-delta":
+            run = self._recorder.find(run_id)
+            if run is not None:
+                run.add_token()
+
+    @_guarded
+    def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record an event of the app's own, in its place among the run's events."""
+        self._event(run_id, "custom_event", {"name": name, "data": data})
+
+    @_guarded
+    def on_retry(self, retry_state: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record that a model's call is tried again."""
+        self._event(run_id, "retry", describe_retry(retry_state))
+
+    @_guarded
+    def on_text(self, text: str, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record a line that a classic chain wrote."""
+        self._event(run_id, "text", {"text": text})
+
+    @_guarded
+    def on_agent_action(self, action: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record a classic agent's choice of a tool."""
+        self._event(run_id, "agent_action", {"action": action})
+
+    @_guarded
+    def on_agent_finish(self, finish: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+        """Record a classic agent's last word."""
+        self._event(run_id, "agent_finish", {"finish": finish})
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _start(
+        self,
+        run_id: UUID,
+        run_type: str,
+        serialized: Any,
+        take_inputs: Take,
+        details: dict[str, Any],
+    ) -> None:
+        parent_id, tags = details.pop("parent_run_id", None), details.pop("tags", None)
+        metadata, name = details.pop("metadata", None), details.pop("name", None)
+        name = name or _name(serialized) or "Unnamed"
+        run = self._recorder.open(run_id, parent_id, name, run_type, tags)
+        if run is None:
+            return
+        if run_type != "chain":
+            self._recorder.watch_task(run)
+        if run.parent_id is None and self.config.tags:
+            run.tags = list(dict.fromkeys([*run.tags, *self.config.tags]))
+        fields, size = self._payloads.of_start(run, take_inputs, serialized, metadata, details)
+        self._recorder.send_start(run, fields, size)
+
+    def _end(
+        self,
+        run_id: UUID,
+        outcome: Outcome,
+        take_outputs: Take | None,
+        details: dict[str, Any],
+        response: LLMResult | None = None,
+    ) -> None:
+        run = self._recorder.close(run_id, outcome)
+        if run is None:
+            return
+        if take_outputs is None and outcome.outputs is not None:
+            take_outputs = _wrapped("output", outcome.outputs)
+        inputs = details.get("inputs")
+        take_inputs = None if inputs is None else _wrapped("input", inputs)
+        extra = {} if response is None else self._usage(response)
+        fields, size = self._payloads.of_end(run, take_outputs, take_inputs, extra)
+        self._recorder.send_end(run, outcome, fields, size)
+
+    def _usage(self, response: LLMResult) -> dict[str, Any]:
+        extra: dict[str, Any] = {}
+        usage = sum_usage(response)
+        if usage is not None:
+            extra["metadata"] = {"usage_metadata": self._payloads.copy(usage)}
+        tool_calls = count_tool_calls(response)
+        if tool_calls:
+            extra["tool_call_count"] = tool_calls
+        return extra
+
+    def _event(self, run_id: UUID, name: str, details: dict[str, Any]) -> None:
+        run = self._recorder.find(run_id)
+        if run is not None:
+            run.add_event(name, kwargs=self._payloads.copy(details))
+
+    def _persist_run(self, run: Run) -> None:
+        """Satisfy the base class, which would call it for runs that it never gets to see."""
+
+
+def _wrapped(name: str, value: Any) -> Take:
+    """Return how to copy a payload that has to be an object on the wire."""
+    whole = value if isinstance(value, dict) else {name: value}
+    return lambda walk: walk.copy(whole)
+
+
+def _name(serialized: Any) -> str | None:
+    """Return the name in a component's description, or of its class."""
+    if not serialized:
+        return None
+    name = serialized.get("name")
+    if not name:
+        class_id = serialized.get("id")
+        name = class_id[-1] if class_id else None
+    return str(name) if name else None

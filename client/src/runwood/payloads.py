@@ -1,0 +1,146 @@
+"""The payload fields of an operation, copied by value: inputs, outputs, extra, serialized."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from runwood.convert import kind_name
+from runwood.redaction import Redactor
+from runwood.snapshot import Snapshot
+from runwood.version import __version__
+
+if TYPE_CHECKING:
+    from runwood.config import Config
+    from runwood.run import OpenRun
+
+Take = Callable[[Snapshot], Any]
+
+# Metadata and model settings are small, a model's own description may hold whole prompts.
+MAX_EXTRA_BYTES = 1 << 20
+MAX_SERIALIZED_BYTES = 64 << 10
+
+# Of `serialized`, LangSmith's SDK keeps these: of all else it repeats the name.
+_SERIALIZED_TYPES = frozenset({"llm", "prompt"})
+# Keywords of a start event that say nothing about the run.
+_INTERNAL = frozenset({"defers_inputs", "inputs_is_truthy", "lc_defers_inputs"})
+
+
+class Payloads:
+    """Takes the payloads of one handler's events."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._redactor = Redactor(config.redact_keys)
+        runtime()  # milliseconds, once a process: not in an event
+
+    def of_start(
+        self,
+        run: OpenRun,
+        take_inputs: Take,
+        serialized: Any,
+        metadata: Mapping[str, Any] | None,
+        details: Mapping[str, Any],
+    ) -> tuple[dict[str, Any], int]:
+        """Return the fields of a create, and about how many bytes they are."""
+        inputs, size = self._take(take_inputs, self._config.max_payload_bytes)
+        extra = {name: item for name, item in details.items() if name not in _INTERNAL}
+        if metadata:
+            extra["metadata"] = metadata
+        if (
+            run.parent_id is None or run.trace_id == run.id_text
+        ):  # a root as far as this process knows
+            if self._config.metadata:
+                extra["metadata"] = {**self._config.metadata, **(metadata or {})}
+            extra["runtime"] = runtime()
+        if run.is_parent_inferred:
+            extra["runwood"] = {"parent": "inferred from the context"}
+        fields = {"inputs": inputs}
+        if extra:
+            fields["extra"], extra_size = self._take(lambda walk: walk.copy(extra), MAX_EXTRA_BYTES)
+            size += extra_size
+        if serialized and run.run_type in _SERIALIZED_TYPES:
+            fields["serialized"], more = self._take(
+                lambda walk: walk.copy(serialized), MAX_SERIALIZED_BYTES
+            )
+            size += more
+        return fields, size
+
+    def of_end(
+        self,
+        run: OpenRun,
+        take_outputs: Take | None,
+        take_inputs: Take | None,
+        extra: dict[str, Any],
+    ) -> tuple[dict[str, Any], int]:
+        """Return the payload fields of an update that ends a run."""
+        fields: dict[str, Any] = {}
+        size = 0
+        if take_outputs is not None:
+            fields["outputs"], size = self._take(take_outputs, self._config.max_payload_bytes)
+        if take_inputs is not None:
+            fields["inputs"], more = self._take(take_inputs, self._config.max_payload_bytes)
+            size += more
+        if run.token_count:
+            extra["stream"] = {
+                "chunks": run.token_count,
+                "first_time": run.first_token,
+                "last_time": run.time_at(run.last_token),
+            }
+        if extra:
+            fields["extra"] = extra
+            size += 300
+        return fields, size
+
+    def copy(self, value: Any) -> Any:
+        """Copy a small value: what goes into an event of a run."""
+        return self._take(lambda walk: walk.copy(value), MAX_EXTRA_BYTES)[0]
+
+    def _take(self, take: Take, max_bytes: int) -> tuple[Any, int]:
+        walk = Snapshot(max_bytes, self._redactor)
+        try:
+            return take(walk), walk.size
+        except Exception as error:  # noqa: BLE001  a payload that cannot be read must not cost its run
+            return {"runwood": f"unreadable: {kind_name(type(error))}"}, 100
+
+
+@functools.cache
+def runtime() -> dict[str, Any]:
+    """Return what runs here, under the names that LangSmith's SDK uses."""
+    return {
+        "sdk": "runwood",
+        "sdk_version": __version__,
+        "library": "langchain-core",
+        "library_version": package_version("langchain-core"),
+        "langchain_core_version": package_version("langchain-core"),
+        "langgraph_version": package_version("langgraph"),
+        "platform": _platform(),
+        "runtime": "python",
+        "runtime_version": platform.python_version(),
+        "py_implementation": sys.implementation.name,
+    }
+
+
+def _platform() -> str:
+    """Return system, release and machine.
+
+    `platform.platform` takes a lock that a fork can leave locked for ever.
+    """
+    if hasattr(os, "uname"):
+        system = os.uname()
+        return f"{system.sysname}-{system.release}-{system.machine}"
+    return platform.platform()
+
+
+@functools.cache
+def package_version(name: str) -> str | None:
+    """Return the version of an installed package."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

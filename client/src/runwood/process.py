@@ -1,0 +1,89 @@
+"""What a process has once: senders by server and key, recorders by project, the hooks of its life."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+
+from runwood.config import Config
+from runwood.recorder import Recorder
+from runwood.sender import Sender
+
+EXIT_SECONDS = 5.0  # the longest that a process is held up at its end
+
+_senders: dict[tuple[str, str], Sender] = {}
+_recorders: dict[tuple[str, str, str], Recorder] = {}
+_lock = threading.RLock()
+_is_hooked = False
+_hooked_pid = 0
+
+
+def sender_for(config: Config) -> Sender:
+    """Return the sender for a server and key. The first handler's limits hold."""
+    key = (config.endpoint, config.api_key)
+    with _lock:
+        _hook()
+        sender = _senders.get(key)
+        if sender is None:
+            sender = _senders[key] = Sender(config, _hook_multiprocessing)
+    return sender
+
+
+def recorder_for(config: Config) -> Recorder:
+    """Return the recorder for a project of a server."""
+    key = (config.endpoint, config.api_key, config.project)
+    with _lock:
+        recorder = _recorders.get(key)
+        if recorder is None:
+            recorder = _recorders[key] = Recorder(config.project, sender_for(config))
+    return recorder
+
+
+def drain(seconds: float = EXIT_SECONDS) -> None:
+    """Close what is open, send what waits, and return within the time, whatever the server does."""
+    deadline = time.monotonic() + seconds
+    for recorder in list(_recorders.values()):
+        recorder.sweep()
+    senders = list(_senders.values())
+    for sender in senders:
+        sender.begin_closing(deadline)
+    for sender in senders:
+        sender.finish_closing()
+
+
+def _hook() -> None:
+    global _is_hooked
+    if _is_hooked:
+        return
+    _is_hooked = True
+    atexit.register(drain)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+def _hook_multiprocessing() -> None:
+    """Drain at the end of a `multiprocessing` child, where atexit does not run.
+
+    Called when a sender's thread starts: at the fork itself multiprocessing has not yet set up the
+    child, and drops what was registered before.
+    """
+    global _hooked_pid
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is None or process is None or process.parent_process() is None:
+        return
+    if _hooked_pid != os.getpid():
+        _hooked_pid = os.getpid()
+        util.Finalize(None, drain, exitpriority=1)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+    for sender in _senders.values():
+        sender.forget_parent_process()
+    for recorder in _recorders.values():
+        recorder.forget_other_threads()

@@ -1,0 +1,255 @@
+"""Turns starts, events and ends of runs into operations, and closes what nobody else closes.
+
+One recorder serves all handlers of a process that write to the same project of the same server, so
+that a run which reaches two of them is recorded once and parents are found across them. Its lock is
+reentrant: the garbage collector may close an abandoned generator, whose error callback lands here,
+in the middle of any of these methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from typing import Any, Protocol
+from uuid import UUID
+
+from runwood import parents
+from runwood.operation import BARE_SIZE, Operation
+from runwood.outcome import PAUSED, Outcome
+from runwood.run import OpenRun
+
+MAX_OPEN = (
+    20_000  # then the oldest is closed as incomplete: a generator kept and never read stays open
+)
+MAX_OPEN_SECONDS = 24 * 3600.0
+MAX_REMEMBERED = 512  # ended parents and runs closed on suspicion, for what still comes under them
+
+# What open runs below an ended one get: they were stopped with it, or they are just not heard of.
+_STATUS_BELOW = {"cancelled": "cancelled", "interrupted": "interrupted"}
+
+
+class Outlet(Protocol):
+    """Takes operations; never waits and never raises."""
+
+    def put(self, operation: Operation) -> bool:
+        """Take an operation, or return False where there is no room for it."""
+
+    def count_lost(self, project: str, what: str) -> None:
+        """Note that something of a run was lost: its whole (`runs`), its `payloads`, its `ends`."""
+
+
+class Recorder:
+    """The open runs of one project of one server."""
+
+    def __init__(self, project: str, outlet: Outlet) -> None:
+        self.project = project
+        self.outlet = outlet
+        self._lock = threading.RLock()
+        self._open: dict[UUID, OpenRun] = {}  # in the order of their starts
+        self._closed_early: dict[UUID, OpenRun] = {}  # a real end may still come and corrects
+        self._places: dict[UUID, tuple[str, str]] = {}  # of ended runs that had children
+
+    @property
+    def open_count(self) -> int:
+        """How many runs have started and not ended."""
+        return len(self._open)
+
+    def forget_other_threads(self) -> None:
+        """Replace a lock that a thread of the parent process may have held at the fork."""
+        self._lock = threading.RLock()
+
+    # --- start ------------------------------------------------------------------------------------
+    def open(
+        self, run_id: UUID, parent_id: UUID | None, name: str, run_type: str, tags: list[str] | None
+    ) -> OpenRun | None:
+        """Return the new run, in its place; None for one that has started already."""
+        run = OpenRun(run_id, name, run_type, os.getpid())
+        if tags:
+            run.tags = list(tags)
+        with self._lock:
+            if run_id in self._open:  # the same handler, or two of one project, listed twice
+                return None
+            if parent_id is None:
+                parent_id = parents.enclosing_run_id()
+                run.is_parent_inferred = parent_id in self._open
+                if not run.is_parent_inferred:
+                    parent_id = None
+            if parent_id is not None:
+                run.place(parent_id, self._placement(parent_id))
+                parent = self._open.get(parent_id)
+                if parent is not None:
+                    if parent.children is None:
+                        parent.children = set()
+                    parent.children.add(run_id)
+            self._open[run_id] = run
+            self._close_oldest(run.started)
+        return run
+
+    def send_start(self, run: OpenRun, payloads: dict[str, Any], size: int) -> None:
+        """Send the create of a run."""
+        body = self._identity(run)
+        body["tags"] = run.tags
+        body["events"] = [run.events[0]]
+        body.update(payloads)
+        run.was_refused = not self._put(run, body, size, is_update=False)
+
+    def watch_task(self, run: OpenRun) -> None:
+        """Close the run if the task that it started in ends without a word.
+
+        A cancelled `ainvoke` of a chat model, retriever or tool fires no event at all.
+        """
+        if asyncio._get_running_loop() is None:
+            return
+        task = asyncio.current_task()
+        if task is None:
+            return
+        run_id = run.id
+
+        def close(done: asyncio.Task[Any]) -> None:
+            if done.cancelled():
+                self._close_early(run_id, "cancelled", "its task was cancelled", time.monotonic())
+            elif not run.token_count:  # the reader of a stream may take each step in another task
+                self._close_early(run_id, "incomplete", "its task ended", time.monotonic())
+
+        run.task, run.task_done = task, close
+        task.add_done_callback(close)
+
+    # --- middle -----------------------------------------------------------------------------------
+    def find(self, run_id: UUID) -> OpenRun | None:
+        """Return a run that has not really ended."""
+        return self._open.get(run_id) or self._closed_early.get(run_id)
+
+    # --- end --------------------------------------------------------------------------------------
+    def close(self, run_id: UUID, outcome: Outcome) -> OpenRun | None:
+        """Claim the end of a run: None where it has ended already, or did not start in this process."""
+        with self._lock:
+            run = self._open.pop(run_id, None) or self._closed_early.pop(run_id, None)
+            if run is None or run.pid != os.getpid():
+                return None
+            self._leave(run)
+            if outcome.status == "interrupted":
+                self._pause_graph(run)
+        return run
+
+    def send_end(self, run: OpenRun, outcome: Outcome, payloads: dict[str, Any], size: int) -> None:
+        """Send the update that ends a run, and close what is open below it."""
+        ended = time.monotonic()
+        if outcome.status == "success" and run.has_paused_node:
+            outcome = PAUSED
+        body = self._identity(run)
+        body["end_time"] = run.time_at(ended)
+        body.update(payloads)
+        if outcome.error is not None:
+            body["error"] = outcome.error
+            size += len(outcome.error)
+        if outcome.status in ("interrupted", "cancelled"):
+            body["status"] = outcome.status
+        body["events"] = self._closing_events(run, outcome, body["end_time"])
+        is_taken = self._put(run, body, size + 80 * len(run.events), is_update=True)
+        if run.was_refused or not is_taken:
+            lost = "ends" if not run.was_refused else "payloads" if is_taken else "runs"
+            self.outlet.count_lost(self.project, lost)
+        for child_id in run.children or ():
+            status = _STATUS_BELOW.get(outcome.status, "incomplete")
+            self._close_early(child_id, status, "its parent ended", ended)
+
+    def sweep(self) -> None:
+        """Send every run that this process has open as incomplete: it is about to end."""
+        pid = os.getpid()
+        with self._lock:
+            runs = [run for run in self._open.values() if run.pid == pid]
+            self._open.clear()
+            self._closed_early.clear()
+        for run in runs:
+            self._send_early(run, "incomplete", "the process ended", time.monotonic())
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _placement(self, parent_id: UUID) -> tuple[str, str] | None:
+        parent = self._open.get(parent_id) or self._closed_early.get(parent_id)
+        if parent is not None:
+            return parent.trace_id, parent.dotted_order
+        return self._places.get(parent_id) or parents.langsmith_placement(parent_id)
+
+    def _leave(self, run: OpenRun) -> None:
+        if run.parent_id is not None:
+            parent = self._open.get(run.parent_id)
+            if parent is not None and parent.children is not None:
+                parent.children.discard(run.id)
+        if run.children is not None:
+            _remember(self._places, run.id, (run.trace_id, run.dotted_order))
+        if run.task is not None:
+            run.task.remove_done_callback(run.task_done)
+            run.task = run.task_done = None
+
+    def _pause_graph(self, node: OpenRun) -> None:
+        """Remember that a node waits: its graph will end with an ordinary `on_chain_end`."""
+        if node.parent_id is None or not any(tag.startswith("graph:step:") for tag in node.tags):
+            return
+        graph = self._open.get(node.parent_id)
+        if graph is not None:
+            graph.has_paused_node = True
+
+    def _close_early(self, run_id: UUID, status: str, note: str, at: float) -> None:
+        with self._lock:
+            run = self._open.pop(run_id, None)
+            if run is None:
+                return
+            self._leave(run)
+            _remember(self._closed_early, run_id, run)
+        self._send_early(run, status, note, at)
+        for child_id in run.children or ():
+            self._close_early(child_id, status, note, at)
+
+    def _send_early(self, run: OpenRun, status: str, note: str, at: float) -> None:
+        """Send an end that was concluded. One without end_time ranks below any real end."""
+        body = self._identity(run)
+        body["status"] = status
+        moment = run.time_at(at)
+        if status != "incomplete":
+            body["end_time"] = moment
+        outcome = Outcome("incomplete", event=status, note=note)
+        body["events"] = self._closing_events(run, outcome, moment)
+        self._put(run, body, 80 * len(run.events), is_update=True)
+
+    def _close_oldest(self, now: float) -> None:
+        oldest = next(iter(self._open.values()))
+        if len(self._open) > MAX_OPEN or now - oldest.started > MAX_OPEN_SECONDS:
+            self._close_early(oldest.id, "incomplete", "open for too long", now)
+
+    def _identity(self, run: OpenRun) -> dict[str, Any]:
+        """Return the fields that every operation of a run repeats, so that each can stand alone."""
+        body: dict[str, Any] = {
+            "id": run.id_text,
+            "trace_id": run.trace_id,
+            "dotted_order": run.dotted_order,
+            "name": run.name,
+            "run_type": run.run_type,
+            "start_time": run.start_text,
+            "session_name": self.project,
+        }
+        if run.parent_id is not None:
+            body["parent_run_id"] = str(run.parent_id)
+        return body
+
+    def _closing_events(self, run: OpenRun, outcome: Outcome, moment: str) -> list[dict[str, Any]]:
+        closing: dict[str, Any] = {"name": outcome.event, "time": moment}
+        if outcome.note:
+            closing["message"] = outcome.note
+        if run.events_lost:
+            closing["kwargs"] = {"events_left_out": run.events_lost}
+        return [*run.events, closing]
+
+    def _put(self, run: OpenRun, body: dict[str, Any], size: int, *, is_update: bool) -> bool:
+        return self.outlet.put(
+            Operation(
+                run.id_text, body, size + BARE_SIZE, project=self.project, is_update=is_update
+            )
+        )
+
+
+def _remember(memory: dict[UUID, Any], key: UUID, value: Any) -> None:
+    memory[key] = value
+    if len(memory) > MAX_REMEMBERED:
+        del memory[next(iter(memory))]

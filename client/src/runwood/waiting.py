@@ -1,0 +1,82 @@
+"""Operations between the callbacks and the sender: bounded in number and in bytes.
+
+A run that ends before its start has left becomes one operation, so that a short run is one item
+here, one create on the wire and one version for the server to merge.
+
+The callbacks' side must never block and may be re-entered by the garbage collector in the middle of
+any line, so there is no lock that is held for long and none that is not reentrant.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from runwood.operation import Operation
+
+# An end is worth more than a start: it may still come when starts are refused, without its payloads.
+END_RESERVE = 1.25
+
+
+class WaitingOperations:
+    """A queue that counts what it holds until it is settled: sent, or given up."""
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        self.max_items = max_items
+        self.max_bytes = max_bytes
+        self.accepted = 0  # ever; flush waits until as many are settled
+        self.settled = 0
+        self._bytes = 0
+        self._items: deque[Operation] = deque()
+        self._by_run: dict[tuple[str, str], Operation] = {}  # what is in `_items`
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def held(self) -> int:
+        """How many operations are in memory, the ones being sent included."""
+        return self.accepted - self.settled
+
+    @property
+    def bytes(self) -> int:
+        """About how many bytes they are."""
+        return self._bytes
+
+    def put(self, operation: Operation) -> tuple[bool, bool]:
+        """Return whether the operation was taken, and whether whole: payloads go before runs do."""
+        is_whole = True
+        key = (operation.run_id, operation.project)
+        with self._lock:
+            waiting = self._by_run.get(key)
+            room = self.max_items * (END_RESERVE if operation.is_update else 1.0)
+            if waiting is None and self.held >= room:
+                return False, True
+            if self._bytes + operation.size > self.max_bytes:
+                operation.strip()
+                is_whole = False
+            if waiting is not None:
+                before = waiting.size
+                waiting.absorb(operation)
+                self._bytes += waiting.size - before
+            else:
+                self._by_run[key] = operation
+                self._items.append(operation)
+                self._bytes += operation.size
+                self.accepted += 1
+        return True, is_whole
+
+    def take(self, limit: int) -> list[Operation]:
+        """Return the oldest operations. They count as held until `settle`."""
+        with self._lock:
+            taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+            for operation in taken:
+                del self._by_run[operation.run_id, operation.project]
+        return taken
+
+    def settle(self, operations: list[Operation]) -> None:
+        """Let go of operations that were taken."""
+        with self._lock:
+            self.settled += len(operations)
+            self._bytes -= sum(operation.size for operation in operations)
