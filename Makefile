@@ -35,7 +35,7 @@ install: $(VENV)/installed ## install the server into .venv
 install-dev: $(VENV)/installed-dev ## install the server, the tests' tools, the demo's and the benchmarks' packages
 
 up: install ## start everything and print the address: RUNWOOD_PORT, RUNWOOD_HOST, RUNWOOD_DATA_DIR
-	@exec $(BIN)/python manage.py up
+	@exec $$(command -v setpriv >/dev/null 2>&1 && echo setpriv --pdeathsig TERM) $(BIN)/python manage.py up
 
 demo: install-dev ## send a real LangGraph agent's traces to the running server, both ways
 	@$(BIN)/python -m demo

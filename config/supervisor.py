@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+from typing import NoReturn, TextIO
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -30,6 +31,10 @@ from config.processes import Child, end_marked_processes, launch_marked
 logger = logging.getLogger("runwood.supervisor")
 
 READY_SECONDS = 120
+LOCK_SECONDS = (
+    1.0  # for one that has not yet heard that it shall end, like a `make up` that was killed
+)
+STOPPING = "stopping"  # first word of the lock file of one that ends
 PORT_SECONDS = 1.0  # what a process that is just ending may hold its port for
 GIVE_UP_FAILURES = 4  # a child that fails so often before the first readiness has a reason to
 WEB_PATIENCE_SECONDS = 12.0
@@ -66,18 +71,13 @@ class Supervisor:
         host = self.settings.HOST
         return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.PORT}"
 
-    def run(self) -> None:
-        """Start everything, keep it running, and stop it when a signal comes."""
+    def run(self) -> NoReturn:
+        """Start everything and keep it running until a signal raises `Stopped`; stop it, however this ends."""
         private_folder(self.folder)
         with self._signals(), self._lock():
-            try:
-                self._start()
-                while True:
-                    self._wait(min(child.watch() for child in self.children))
-            except Stopped:
-                logger.info("stopping")
-            finally:
-                self._stop()
+            self._start()
+            while True:
+                self._wait(min(child.watch() for child in self.children))
 
     def _start(self) -> None:
         left = end_marked_processes(self.mark)
@@ -173,18 +173,33 @@ class Supervisor:
     def _lock(self) -> Iterator[None]:
         """Hold the data folder. The kernel lets go of it however we end."""
         with (self.folder / "lock").open("a+") as lock:
+            self._wait_for(lock)
+            _write_over(lock, f"process {os.getpid()}, {self.address}")
+            try:
+                yield
+            finally:
+                logger.info("stopping")
+                _write_over(lock, f"{STOPPING}: process {os.getpid()}")
+                self._stop()
+
+    def _wait_for(self, lock: TextIO) -> None:
+        """Take the lock, after one that is about to end; refuse beside one that is not."""
+        now = time.monotonic()
+        end, last_end = now + LOCK_SECONDS, now + POSTGRES_PATIENCE_SECONDS
+        while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            except BlockingIOError:
                 lock.seek(0)
+                owner = lock.read().strip()
+            else:
+                return
+            if time.monotonic() > (last_end if owner.startswith(STOPPING) else end):
                 raise CannotStart(
-                    f"Runwood is running on {self.folder} already ({lock.read().strip()}). "
+                    f"Runwood is running on {self.folder} already ({owner}). "
                     "Stop it first, or choose another folder by RUNWOOD_DATA_DIR."
-                ) from error
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()}, {self.address}\n")
-            lock.flush()
-            yield
+                )
+            self._wait(0.1)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -219,6 +234,12 @@ class Supervisor:
             child.stop(in_a_hurry=lambda: self.signals_seen > 1)
 
 
+def _write_over(file: TextIO, text: str) -> None:
+    file.truncate(0)
+    file.write(f"{text}\n")
+    file.flush()
+
+
 def _why_not_bind(host: str, port: int) -> str:
     """Return why nothing can listen there, or "" where it can."""
     try:
@@ -241,6 +262,8 @@ def main() -> int:
             level=supervisor.settings.LOGGING["root"]["level"],
         )
         supervisor.run()
+    except Stopped:
+        return 0
     except (CannotStart, PostgresError, ImproperlyConfigured) as error:
         sys.stderr.write(f"runwood: {error}\n")
         return EXIT_UNUSABLE

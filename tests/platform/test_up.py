@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from config.paths import BASE_DIR
 from config.supervisor import EXIT_UNUSABLE
 from tests.platform.conftest import Installation, kill
 
@@ -55,6 +57,14 @@ def test_a_second_one_on_the_data_folder_is_refused(running: Installation) -> No
     code, output = running.refused(RUNWOOD_PORT="1")
     assert (code, "Runwood is running on" in output) == (EXIT_UNUSABLE, True)
     assert is_ready(running)
+
+
+def test_one_that_is_about_to_stop_is_waited_for(running: Installation) -> None:
+    previous = running.process
+    assert previous is not None
+    previous.terminate()
+    running.start()
+    assert previous.poll() == 0
 
 
 def test_a_taken_port_is_refused_before_anything_starts(
@@ -109,6 +119,20 @@ def test_sigterm_stops_everything(running: Installation) -> None:
     assert running.stop(signal.SIGTERM) == 0
     assert running.processes() == []
     assert not (running.data_dir / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_kill_9_of_make_stops_everything(installation: Installation, wait_until: Wait) -> None:
+    make = subprocess.Popen(
+        ["make", "--no-print-directory", "-o", "install", "up"],
+        cwd=BASE_DIR,
+        env=installation.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: (installation.data_dir / "postgres" / "data" / "postmaster.pid").exists())
+    make.kill()
+    make.wait()
+    wait_until(lambda: installation.processes() == [])
 
 
 def test_ctrl_c_stops_a_start_half_way(installation: Installation, wait_until: Wait) -> None:
