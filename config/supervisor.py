@@ -267,7 +267,6 @@ def main() -> int:
     except (CannotStart, PostgresError, ImproperlyConfigured) as error:
         sys.stderr.write(f"runwood: {error}\n")
         return EXIT_UNUSABLE
-    return 0
 
 
 if __name__ == "__main__":
