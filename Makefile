@@ -58,7 +58,7 @@ lint: install-dev ## check style, types, import contracts, templates and migrati
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/djade --check $$(git ls-files '*.html' | grep templates/)
-	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@PYTHONPATH=.:client/src $(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy --no-error-summary .
 	@cd client && ../$(BIN)/mypy --no-error-summary src
 	@RUNWOOD_SECRET_KEY=lint DATABASE_URL=postgresql://nobody@127.0.0.1:1/none $(BIN)/python -W ignore manage.py makemigrations --check --dry-run --verbosity 0 2>/dev/null || { echo "A model has changed: run manage.py makemigrations"; exit 1; }

@@ -70,7 +70,7 @@ if [ ! -s "$data/PG_VERSION" ]; then
   runuser -u postgres -- "$bin/psql" -q -U "$POSTGRES_USER" -d postgres -c "CREATE DATABASE $POSTGRES_DB"
   runuser -u postgres -- "$bin/pg_ctl" -D "$data" -w stop >/dev/null
 fi
-exec runuser -u postgres -- "$bin/postgres" -D "$data" -c listen_addresses='*'
+shift; exec runuser -u postgres -- "$bin/postgres" -D "$data" -c listen_addresses='*' "$@"
 ENTRY
   stand_in postgres:17 "apt-get install -y -qq --no-install-recommends postgresql && mkdir -p /var/lib/postgresql/data" $'COPY entry.sh /entry.sh\nRUN ln -s /usr/lib/postgresql/*/bin/pg_isready /usr/local/bin/ 2>/dev/null; true\nENTRYPOINT ["sh", "/entry.sh"]'
   stand_in valkey/valkey:8 "apt-get install -y -qq --no-install-recommends redis-server && ln -s /usr/bin/redis-server /usr/local/bin/valkey-server && ln -s /usr/bin/redis-cli /usr/local/bin/valkey-cli"

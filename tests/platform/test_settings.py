@@ -37,6 +37,15 @@ def test_every_variable_has_a_line_in_the_example() -> None:
     )
 
 
+def test_compose_passes_every_variable_on_that_it_does_not_set_itself() -> None:
+    given_elsewhere = {
+        *("RUNWOOD_DATA_DIR", "RUNWOOD_HOST"),  # by the image
+        *("DATABASE_URL", "DATABASE_DIRECT_URL", "RUNWOOD_WORKERS"),  # a file; one; --scale
+    }
+    named = re.findall(r"^  ([A-Z_]+):", text_of("docker-compose.yml"), re.MULTILINE)
+    assert set(named) - {"DATABASE_URL_FILE"} == variables_of_code() - given_elsewhere
+
+
 def test_the_documented_numbers_are_the_defaults() -> None:
     settings = text_of("config/settings.py")
     reads = re.findall(r'env_int\(\s*"(\w+)", ([\d_<> ]+)', settings)
