@@ -102,7 +102,9 @@ def test_slash_searches_and_keeps_the_other_filters(
 ) -> None:
     page = open_page(f"{URL}?tag=web")
     page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("timeout")
+    expect(page.locator("#q")).to_have_value("timeout")
     page.keyboard.press("Enter")
     expect(rows(page)).to_have_count(1)
     expect(page).to_have_url(re.compile(r"q=timeout&?.*tag=web|tag=web&q=timeout"))

@@ -18,7 +18,7 @@ from runwood.operation import PAYLOAD_FIELDS, Operation
 # The server announces 100 runs; a body of this size takes it some milliseconds. Over it a body is cut.
 MAX_BATCH_RUNS = 100
 MAX_BATCH_BYTES = 5 << 20
-ZSTD_LEVEL = 3  # measured: docs/decisions/0005-client-wire.md
+ZSTD_LEVEL = 3  # measured: docs/decisions/0006-client-wire.md
 
 _BIGGEST = 1 << 64
 _SMALLEST = -(1 << 63)

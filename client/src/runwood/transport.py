@@ -1,7 +1,7 @@
 """One kept-alive HTTP connection to the server.
 
 `http.client` and no HTTP library: of what langchain-core brings, httpx costs 0.22 s of CPU to
-import and four times the CPU of a request (docs/decisions/0005-client-wire.md). Proxies are taken
+import and three times the CPU of a request (docs/decisions/0006-client-wire.md). Proxies are taken
 from the environment, as everywhere.
 """
 
