@@ -1,0 +1,1 @@
+"""A real LangGraph agent whose traces are sent both ways: `make demo`."""
