@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from langchain.agents import create_agent
@@ -113,8 +114,6 @@ def run_conversations(callbacks: list[Any], thread_id: str) -> None:
     agent.invoke(ask(second), config(thread_id))
     for _ in agent.stream(ask(third), config(thread_id, "streamed"), stream_mode="messages"):
         pass
-    try:
+    with suppress(OrderServiceTimeout):
         agent.invoke(ask(failing), config(f"{thread_id}-b"))
-    except OrderServiceTimeout:
-        pass
     agent.invoke(ask(foreign), config(f"{thread_id}-c", "ar", "ja"))
