@@ -215,10 +215,7 @@ def replay_dead_letters(project_id: UUID) -> int:
         )
         letters = cursor.fetchall()
         for body, received_at in letters:
-            cursor.execute(
-                "INSERT INTO inbox (project_id, run_count, body, received_at) VALUES (%s, 1, %s, %s)",
-                [project_id, body, received_at],
-            )
+            inbox.put_body(project_id, bytes(body), 1, received_at=received_at)
     if letters:
         doorbell.ring(project_id)
     return len(letters)
@@ -237,14 +234,26 @@ def _place_rows(workspace_id: UUID, rows: Sequence[Claimed]) -> int:
         with transaction.atomic():
             if not inbox.hold(workspace_id, [row]):
                 continue
-            for lane_id, part in _placed_parts(workspace_id, batch, row).items():
-                not_before = timezone.now() + UNPLACED_RETRY if lane_id == workspace_id else None
-                inbox.put(lane_id, part, received_at=row.received_at, not_before=not_before)
-                lanes.add(lane_id)
-            inbox.settle(workspace_id, [row])
+            lanes.update(_move(workspace_id, row, _placed_parts(workspace_id, batch, row)))
     for lane_id in lanes - {workspace_id}:
         doorbell.ring(lane_id)
     return 0
+
+
+def _move(workspace_id: UUID, row: Claimed, parts: dict[UUID, Batch]) -> set[UUID]:
+    """Put the parts of a row into their lanes and return the lanes; what has to wait, waits longer each time."""
+    age = timezone.now() - row.received_at
+    not_before = timezone.now() + max(UNPLACED_RETRY, age / 2)
+    if set(parts) == {workspace_id}:  # nothing was placed: the row need not be written again
+        inbox.postpone(workspace_id, row, not_before)
+        return set()
+    for lane_id, part in parts.items():
+        waits = lane_id == workspace_id
+        inbox.put(
+            lane_id, part, received_at=row.received_at, not_before=not_before if waits else None
+        )
+    inbox.settle(workspace_id, [row])
+    return set(parts)
 
 
 def _placed_parts(workspace_id: UUID, batch: Batch, row: Claimed) -> dict[UUID, Batch]:

@@ -36,7 +36,7 @@ from collector.wire.operations import (
 # A drain is one transaction: large enough to spread its fixed cost, small enough that two workers share
 # a burst. 16 rows of 100 runs each; with 64 the second worker had nothing to do for half of the time.
 CLAIM_ROWS = 16
-CLAIM_BYTES = 4 << 20  # compressed
+CLAIM_BYTES = 32 << 20  # decompressed: 1,000 compressed bytes may stand for a million
 # A claim is over after this, in case its worker died. One that is still at work is safe: it holds the
 # rows locked.
 LEASE_SECONDS = 5.0
@@ -100,11 +100,40 @@ def put(
     not_before: datetime | None = None,
 ) -> None:
     """Insert one row, due at `not_before` (None: at once)."""
+    put_body(lane_id, pack(batch), len(batch.runs), received_at=received_at, not_before=not_before)
+
+
+def put_body(
+    lane_id: UUID,
+    body: bytes,
+    run_count: int,
+    *,
+    received_at: datetime | None = None,
+    not_before: datetime | None = None,
+) -> None:
+    """Insert one row whose body is packed already."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO inbox (project_id, run_count, body, received_at, not_before)"
-            " VALUES (%s, %s, %s, coalesce(%s, clock_timestamp()), %s)",
-            [lane_id, len(batch.runs), pack(batch), received_at, not_before],
+            "INSERT INTO inbox (project_id, run_count, size_bytes, body, received_at, not_before)"
+            " VALUES (%s, %s, %s, %s, coalesce(%s, clock_timestamp()), %s)",
+            [lane_id, run_count, _unpacked_bytes(body), body, received_at, not_before],
+        )
+
+
+def _unpacked_bytes(body: bytes) -> int:
+    """Return what the frame says of its size: `pack` always writes it."""
+    try:
+        return max(zstandard.frame_content_size(body), len(body))
+    except zstandard.ZstdError:
+        return len(body)  # damaged: the worker will bury it
+
+
+def postpone(lane_id: UUID, row: Claimed, not_before: datetime) -> None:
+    """Leave a row as it is until then; waiting is no failed attempt."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inbox SET not_before = %s, attempts = 0 WHERE project_id = %s AND id = %s",
+            [not_before, lane_id, row.id],
         )
 
 
@@ -137,7 +166,7 @@ def claim(lane_id: UUID, *, max_rows: int = CLAIM_ROWS) -> list[Claimed]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id, attempts, octet_length(body) FROM inbox
+            SELECT id, attempts, size_bytes FROM inbox
              WHERE project_id = %s AND (not_before IS NULL OR not_before <= clock_timestamp())
              ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
             """,

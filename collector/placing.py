@@ -29,30 +29,27 @@ class Place(NamedTuple):
 
 
 def place_within_request(runs: Sequence[RunOperation]) -> None:
-    """Give unplaced operations the place of a run (their own, or their parent) in the same request."""
-    places: dict[UUID, Place] = {
-        run.id: Place(run.project_id, run.trace_id, run.day)
-        for run in runs
-        if run.trace_id is not None and run.day is not None and run.project_id is not None
-    }
-    by_trace = {place.trace_id: place for place in places.values()}
-    waiting = [run for run in runs if not _is_settled(run)]
-    while waiting:
-        left = []
-        for run in waiting:
-            place = (
-                places.get(run.id)
-                or (places.get(run.parent_run_id) if run.parent_run_id else None)
-                or (by_trace.get(run.trace_id) if run.trace_id else None)
-            )
-            if place is None:
-                left.append(run)
-                continue
-            _settle(run, place)
-            places[run.id] = place
-        if len(left) == len(waiting):
-            return
-        waiting = left
+    """Give unplaced operations the place of a run (their own, or their parent) in the same request.
+
+    A child may come before its parent, and that before its own: each run that is placed places those
+    that wait for it. O(n).
+    """
+    waiting: dict[UUID, list[RunOperation]] = {}
+    placed: list[tuple[UUID, Place]] = []
+    for run in runs:
+        if run.trace_id is not None and run.day is not None and run.project_id is not None:
+            place = Place(run.project_id, run.trace_id, run.day)
+            placed += ((run.id, place), (run.trace_id, place))
+        else:
+            for key in {run.id, run.parent_run_id, run.trace_id} - {None}:
+                assert key is not None
+                waiting.setdefault(key, []).append(run)
+    while placed:
+        key, place = placed.pop()
+        for run in waiting.pop(key, ()):
+            if not _is_settled(run):
+                _settle(run, place)
+                placed.append((run.id, place))
 
 
 def place_by_stored_runs(

@@ -123,6 +123,7 @@ CREATE TABLE inbox (
   not_before timestamptz,
   attempts integer NOT NULL DEFAULT 0,
   run_count integer NOT NULL,
+  size_bytes integer NOT NULL,
   body bytea NOT NULL,
   PRIMARY KEY (project_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, fillfactor = 80)

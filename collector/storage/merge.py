@@ -9,7 +9,7 @@ highest version that gives a value wins; `extra` is merged one level deep, and i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from collector.storage.row import STATUS_HINTS, RunRow
 from collector.storage.usage import find_model, find_tokens
 from collector.storage.versions import operation_version
 from collector.wire.dotted_order import last_segment_time
+from collector.wire.fields import utc
 from collector.wire.operations import RunOperation
 
 # Past this a payload is not parsed for its one-line preview: 256 KB cost about half a millisecond.
@@ -167,10 +168,9 @@ def _event_time(value: Any) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        time = datetime.fromisoformat(value)
+        return utc(datetime.fromisoformat(value))
     except ValueError:
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _payload_layer(version: int, operation: RunOperation) -> PayloadLayer:

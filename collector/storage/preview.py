@@ -90,7 +90,10 @@ def _message_words(value: dict[str, Any], depth: int) -> str | None:
     text = _content_words(value["content"])
     if text:
         return text
-    calls = value.get("tool_calls") or (value.get("additional_kwargs") or {}).get("tool_calls")
+    calls = value.get("tool_calls")
+    more = value.get("additional_kwargs")
+    if not calls and isinstance(more, dict):
+        calls = more.get("tool_calls")
     return _calls_words(calls) if isinstance(calls, list) and calls else ""
 
 

@@ -108,6 +108,23 @@ def test_a_dead_letter_can_be_replayed() -> None:
     assert query("SELECT count(*) FROM dead_letter") == [(0,)]
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_event_at_the_end_of_the_calendar_poisons_nothing(time: str) -> None:
+    project_id = uuid.uuid4()
+    events = f'[{{"name": "new_token", "time": "{time}"}}]'.encode()
+    first = make_run(events=events)
+    put_and_drain(project_id, first)
+    put_and_drain(project_id, make_run(trace_id=first.trace_id))
+    assert query("SELECT run_count, first_token_time IS NOT NULL FROM trace") == [(2, True)]
+
+
+def test_a_claim_is_bounded_by_what_it_unpacks_to() -> None:
+    project_id = uuid.uuid4()
+    for _ in range(3):  # 20 MB each, a few KB compressed
+        inbox.put(project_id, Batch(runs=[make_run(inputs=b'"' + b"x" * (20 << 20) + b'"')]))
+    assert len(inbox.claim(project_id)) == 1
+
+
 def test_a_run_that_claims_to_be_in_a_second_trace_does_not_touch_the_first() -> None:
     project_id, first = uuid.uuid4(), make_run(name="first")
     put_and_drain(project_id, first)
@@ -313,6 +330,14 @@ def test_an_update_by_id_alone_that_comes_first_waits_for_its_run(
     end_leases()
     accept()
     assert query("SELECT status FROM run") == [("success",)]
+
+
+def test_what_waits_for_its_run_is_not_written_again(accept: Callable[..., None]) -> None:
+    accept(bare_update(uuid.uuid4(), end_time=START))
+    before = query("SELECT id, attempts FROM inbox")
+    end_leases()
+    accept()
+    assert query("SELECT id, attempts FROM inbox") == before == [(before[0][0], 0)]
 
 
 def test_an_update_whose_run_never_comes_is_shown_in_the_default_project(
