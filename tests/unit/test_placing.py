@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ def chain(length: int) -> list[RunOperation]:
     )
     children = [
         RunOperation(id=own, received_at=NOW, parent_run_id=parent, project_id=PROJECT)
-        for parent, own in zip(ids, ids[1:], strict=False)
+        for parent, own in pairwise(ids)
     ]
     return [root, *children]
 
