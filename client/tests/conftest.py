@@ -6,11 +6,16 @@ import pytest
 from peer import Peer
 from runwood import RunwoodCallbackHandler, log, process
 
-# LangSmith itself must stay silent here, whatever the developer's shell has set.
-for name in list(os.environ):
-    if name.startswith(("LANGSMITH_", "LANGCHAIN_", "RUNWOOD_")):
-        del os.environ[name]
-os.environ["LANGSMITH_ENDPOINT"] = "http://127.0.0.1:9"  # where a test does switch it on
+OWN_SETTINGS = ("RUNWOOD_ENDPOINT", "RUNWOOD_API_KEY", "RUNWOOD_PROJECT")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch):
+    """Take away the settings of the developer's shell: LangSmith itself must stay silent here."""
+    for name in list(os.environ):
+        if name.startswith(("LANGSMITH_", "LANGCHAIN_")) or name in OWN_SETTINGS:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")  # where a test does switch it on
 
 
 @pytest.fixture

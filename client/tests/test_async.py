@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from apps import SHELF, ScriptedModel, chain, says
 from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
+from sample_apps import SHELF, ScriptedModel, chain, says
 
 
 def invoke(runnable: Any, value: Any, handler: Any) -> Any:

@@ -6,11 +6,11 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from apps import says
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.langchain import LangChainTracer
 from langsmith import Client
+from sample_apps import says
 
 ROUNDS = 400
 CALL = {

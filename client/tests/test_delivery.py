@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 import pytest
-from apps import sender_threads, wait_for
 from langchain_core.runnables import RunnableLambda
 from peer import Peer, Request
 from runwood import RunwoodCallbackHandler, delivery
 from runwood.config import Config
+from sample_apps import sender_threads, wait_for
 
 
 @pytest.fixture(autouse=True)

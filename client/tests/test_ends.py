@@ -5,13 +5,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from apps import SHELF, ScriptedModel, State, broken, calls, says
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 from runwood import RunwoodCallbackHandler
 from runwood.recorder import MAX_OPEN
 from runwood.run import MAX_EVENTS
+from sample_apps import SHELF, ScriptedModel, State, broken, calls, says
 
 
 def failing(error: BaseException) -> Any:

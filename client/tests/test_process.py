@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apps import wait_for
 from peer import Peer
+from sample_apps import wait_for
 
 SOURCE = Path(__file__).parents[1] / "src"
 

@@ -422,7 +422,7 @@ def test_keys_of_the_users_choice_are_hidden_in_any_spelling():
 
 
 def test_secrets_in_inputs_metadata_and_invocation_parameters_stay_in_the_process(peer, handler):
-    from apps import ScriptedModel, says
+    from sample_apps import ScriptedModel, says
 
     config = {"callbacks": [handler], "metadata": {"api_key": "sk-metadata"}}
     RunnableLambda(lambda x: x).invoke({"password": "sk-input"}, config)

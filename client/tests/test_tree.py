@@ -1,10 +1,20 @@
 from __future__ import annotations
 
-from apps import SHELF, USAGE, ScriptedModel, State, calls, chain, order_status, says, text_model
 from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from runwood import RunwoodCallbackHandler
+from sample_apps import (
+    SHELF,
+    USAGE,
+    ScriptedModel,
+    State,
+    calls,
+    chain,
+    order_status,
+    says,
+    text_model,
+)
 
 
 def test_a_chain_becomes_its_tree_in_order(peer, handler):
