@@ -44,9 +44,13 @@ def read_traces(client: Client, project: str, count: int) -> list[list[Run]]:
 
 
 def tree(runs: list[Run]) -> list[tuple[Any, ...]]:
-    """Return the tree as rows (depth, name, run_type, status, inputs, outputs, error), in an order that ids do not touch."""
+    """Return the tree as rows (depth, name, run_type, status, inputs, outputs, error), depth first.
+
+    Siblings stand in the order of their starts. Those that ran at the same time have none: which of two
+    parallel tools starts first is chance.
+    """
     children: dict[Any, list[Run]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.dotted_order):
         children.setdefault(run.parent_run_id, []).append(run)
 
     def rows(run: Run, depth: int) -> list[tuple[Any, ...]]:
@@ -59,10 +63,26 @@ def tree(runs: list[Run]) -> list[tuple[Any, ...]]:
             _text(run.outputs),
             _first_line(run.error),
         )
-        below = sorted((rows(child, depth + 1) for child in children.get(run.id, [])), key=str)
-        return [row, *(line for part in below for line in part)]
+        below = [row]
+        for group in _at_the_same_time(children.get(run.id, [])):
+            for part in sorted((rows(child, depth + 1) for child in group), key=str):
+                below += part
+        return below
 
     return [line for root in children.get(None, []) for line in rows(root, 0)]
+
+
+def _at_the_same_time(siblings: list[Run]) -> list[list[Run]]:
+    """Return the siblings, in order, in groups of which each overlaps with what came before it."""
+    groups: list[list[Run]] = []
+    end = None
+    for run in siblings:
+        if end is not None and run.start_time < end:
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+        end = run.end_time if end is None else max(end, run.end_time)
+    return groups
 
 
 def _text(value: Any) -> str:
