@@ -7,7 +7,7 @@ however large a project is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ LOOKED_AT = 10_000
 OVERVIEW_SECONDS = 2.0
 FACET_VALUES = 8
 SHORTEST_HISTOGRAM = timedelta(minutes=6)  # 72 bars of five seconds
+FIRST = datetime.min.replace(tzinfo=UTC)  # a clock that was never set says so
 
 
 # Rows that pass all filters, and for each facet those that pass all but its own.
@@ -155,7 +156,9 @@ def _buckets(
     """Sort start times into equal parts of the time since the oldest trace looked at."""
     if begin is None or not starts:
         return ()
-    begin = min(begin, end - SHORTEST_HISTOGRAM)
+    if end - begin < SHORTEST_HISTOGRAM:
+        begin = end - SHORTEST_HISTOGRAM if end - FIRST > SHORTEST_HISTOGRAM else FIRST
+        end = max(end, begin + SHORTEST_HISTOGRAM)
     width = (end - begin) / count
     first, seconds = begin.timestamp(), width.total_seconds()
 
@@ -166,8 +169,9 @@ def _buckets(
             counts[min(max(int((time - first) / seconds), 0), count - 1)] += 1
         return counts
 
+    edges = [begin + width * place for place in range(count)] + [end]  # its sum is rounded
     return tuple(
-        TimeBucket(begin + width * place, begin + width * (place + 1), traces, errors)
+        TimeBucket(edges[place], edges[place + 1], traces, errors)
         for place, (traces, errors) in enumerate(
             zip(sort(starts), sort(failed_starts), strict=True)
         )

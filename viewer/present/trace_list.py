@@ -11,7 +11,7 @@ from viewer.present.charts import Bar, view_bars
 from viewer.present.durations import format_duration
 from viewer.present.numbers import pluralize
 from viewer.present.status import LOOKS, StatusLook, describe_status
-from viewer.present.times import format_axis, format_moment
+from viewer.present.times import format_axis, format_moment, shift
 from viewer.present.trace_list_query import RANGES, TraceListQuery
 
 AXIS_LABELS = 4
@@ -125,7 +125,7 @@ def view_histogram(
     begin, end = buckets[0].start, buckets[-1].end
     length = end - begin
     bars = view_bars([b.trace_count for b in buckets], [b.error_count for b in buckets])
-    shown_from = max(oldest_shown or end, begin)
+    shown_from = min(max(oldest_shown or end, begin), end)
     # from the edge of a bar: half a bar in the shade would say nothing
     window_x = 100 * int((shown_from - begin) / length * len(buckets)) / len(buckets)
     return Histogram(
@@ -143,7 +143,7 @@ def view_histogram(
 
 def _bar_href(query: TraceListQuery, bucket: TimeBucket) -> str:
     # Links hold whole seconds: the end is rounded up, or the last traces of the bar would be left out.
-    end = bucket.end.replace(microsecond=0) + timedelta(seconds=1)
+    end = shift(bucket.end.replace(microsecond=0), timedelta(seconds=1))
     return replace(query, start_from=bucket.start, start_to=end, before="").query_string()
 
 

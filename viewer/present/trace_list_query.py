@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from collector.reads.types import STATUSES, Status, TraceFilter
 from viewer.present.status import describe_status
+from viewer.present.times import FIRST, LAST
 
 MAX_TEXT = 200  # characters of a search box
 MAX_VALUES = 20  # of one filter: enough for a person, bounded for the database
@@ -172,12 +173,20 @@ def _parse_moment(text: str, zone: tzinfo) -> datetime | None:
     """Read an ISO time; one without an offset is in the reader's zone, as a browser's input sends it."""
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # overflow: the year 1, east of Greenwich
+    except ValueError:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the year 1 east of Greenwich, the year 9999 west of it
+        return FIRST if moment.year == 1 else LAST
 
 
 def _format_moment(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""
+    # not strftime: it writes the year 1 as "1", which would not be read again
+    return (
+        f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+        if moment
+        else ""
+    )

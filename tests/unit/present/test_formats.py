@@ -8,14 +8,21 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from viewer.present.charts import view_bars
 from viewer.present.durations import format_clock, format_duration
 from viewer.present.numbers import format_bytes, format_cost, format_count, format_rate
 from viewer.present.project_paths import quote_project_name, unquote_project_name
-from viewer.present.times import format_age, format_moment
+from viewer.present.times import (
+    format_age,
+    format_axis,
+    format_input,
+    format_iso,
+    format_moment,
+    shift,
+)
 
 NOW = datetime(2026, 9, 24, 14, 32, 7, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -157,3 +164,32 @@ def test_bars_stay_inside_their_plot(pairs: list[tuple[int, int]]) -> None:
         assert 0 <= bar.bad_height <= bar.height + 0.1 <= 100.2
         assert bar.y + bar.height == pytest.approx(100, abs=0.11)
         assert (bar.height > 0, bar.bad_height > 0) == (count > 0, bad_count > 0)
+
+
+@given(
+    moment=st.datetimes(timezones=st.just(UTC)),
+    now=st.datetimes(timezones=st.just(UTC)),
+    zone=st.timezones(),
+)
+@example(datetime.max.replace(tzinfo=UTC), NOW, ZoneInfo("Pacific/Kiritimati"))
+@example(datetime.min.replace(tzinfo=UTC), NOW, ZoneInfo("America/Los_Angeles"))
+def test_every_moment_can_be_written_in_every_zone(
+    moment: datetime, now: datetime, zone: ZoneInfo
+) -> None:
+    assert format_moment(moment, now=now, zone=zone)
+    assert format_age(moment, now=now)
+    for length in (timedelta(minutes=1), timedelta(hours=1), timedelta(days=7), timedelta.max):
+        assert format_axis(moment, length=length, zone=zone)
+    difference = datetime.fromisoformat(format_iso(moment, zone=zone)) - moment
+    assert abs(difference) < timedelta(minutes=1)  # an offset of the last century has seconds
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d", format_input(moment, zone=zone))
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.timedeltas())
+def test_a_moment_is_never_moved_off_the_calendar(moment: datetime, by: timedelta) -> None:
+    assert (shift(moment, by) >= moment) is (by >= timedelta(0)) or shift(moment, by) == moment
+
+
+def test_a_time_that_is_still_to_come_is_not_said_to_be_now() -> None:
+    assert format_age(NOW + timedelta(seconds=5), now=NOW) == "just now"
+    assert format_age(NOW + timedelta(days=9), now=NOW) == "in the future"
