@@ -7,14 +7,14 @@ however large a project is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from collector.reads.rows import SHOWN_STATUS, silent_before
-from collector.reads.sql import escape_like, fetch_all, storable, time_limit
+from collector.reads.sql import FIRST, escape_like, fetch_all, storable, time_limit, within_time
 from collector.reads.traces import MATCHES_TEXT
 from collector.reads.types import STATUSES, TimeBucket, TraceFilter, TraceOverview
 
@@ -22,7 +22,6 @@ LOOKED_AT = 10_000
 OVERVIEW_SECONDS = 2.0
 FACET_VALUES = 8
 SHORTEST_HISTOGRAM = timedelta(minutes=6)  # 72 bars of five seconds
-FIRST = datetime.min.replace(tzinfo=UTC)  # a clock that was never set says so
 
 
 # Rows that pass all filters, and for each facet those that pass all but its own.
@@ -47,7 +46,8 @@ SELECT (SELECT count(*) FROM looked_at),
            ORDER BY n DESC, tag LIMIT %(values)s) AS s),
        count(*), count(*) FILTER (WHERE shown = 'error'), coalesce(sum(total_tokens), 0)::bigint, sum(total_cost),
        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
-         ORDER BY greatest(extract(epoch FROM end_time - start_time), 0)::float8) FILTER (WHERE has_root),
+         ORDER BY greatest(extract(epoch FROM end_time - start_time), 0)::float8)
+         FILTER (WHERE has_root AND end_time IS NOT NULL),
        array_agg(extract(epoch FROM start_time)::float8),
        array_agg(extract(epoch FROM start_time)::float8) FILTER (WHERE shown = 'error')
   FROM kept
@@ -120,11 +120,8 @@ def _json(text: str | None) -> Any:
 
 
 def _newest(number: int, filter_: TraceFilter) -> str:
-    within = [f"project_id = %(project_{number})s"]
-    if filter_.start_from is not None:
-        within.append("start_time >= %(start_from)s")
-    if filter_.start_to is not None:
-        within.append("start_time < %(start_to)s")
+    times, _ = within_time("trace", filter_.start_from, filter_.start_to)
+    within = [f"project_id = %(project_{number})s", *times]
     if filter_.thread_id is not None:
         within.append("thread_id = %(thread_id)s")
     return NEWEST.format(within=" AND ".join(within), alias=f"newest_{number}")
@@ -132,6 +129,7 @@ def _newest(number: int, filter_: TraceFilter) -> str:
 
 def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]:
     params: dict[str, Any] = {f"project_{number}": id_ for number, id_ in enumerate(project_ids)}
+    _, times = within_time("trace", filter_.start_from, filter_.start_to)
     return params | {
         "silent_before": silent_before(),
         "statuses": list(filter_.statuses),
@@ -139,8 +137,7 @@ def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]
         "tags": [storable(tag) for tag in filter_.tags],
         "text": f"%{escape_like(storable(filter_.text))}%",
         "thread_id": storable(filter_.thread_id) if filter_.thread_id is not None else None,
-        "start_from": filter_.start_from,
-        "start_to": filter_.start_to,
+        **times,
         "looked_at": LOOKED_AT,
         "values": FACET_VALUES,
     }

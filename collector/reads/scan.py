@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from collector.reads.cursors import Position
-from collector.reads.sql import Row, fetch_all, time_limit
+from collector.reads.sql import Row, fetch_all, time_limit, within_time
 
 FIRST_CHUNK_ROWS = 2_000
 LAST_CHUNK_ROWS = 32_000  # about 50 ms of walking each
@@ -153,11 +153,8 @@ def _bounds(
     if end is not None:
         bounds.append(f"({table}.start_time, {table}.id) {within} (%(end_time)s, %(end_id)s)")
         params |= {"end_time": end.start_time, "end_id": end.id}
-    if scan.start_from is not None:
-        bounds.append(f"{table}.start_time >= %(start_from)s")
-        params["start_from"] = scan.start_from
-    if scan.start_to is not None:
-        until = "<=" if scan.is_end_inclusive else "<"
-        bounds.append(f"{table}.start_time {until} %(start_to)s")
-        params["start_to"] = scan.start_to
-    return bounds
+    conditions, times = within_time(
+        table, scan.start_from, scan.start_to, has_end=scan.is_end_inclusive
+    )
+    params |= times
+    return bounds + conditions

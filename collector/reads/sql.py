@@ -15,18 +15,73 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Loader
+from psycopg.types.datetime import DateLoader, TimestamptzLoader
 
 from collector.reads.errors import ReadTimeout
 
 Row = tuple[Any, ...]
+# What Python's calendar holds. Postgres holds more, and so may rows that an older version let in.
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def fetch_all(query: str, params: Mapping[str, Any]) -> list[Row]:
+    """Return the rows. Times that Python's calendar lacks (before the year 1, past 9999) stand at its ends."""
+    try:
+        return _fetch_all(query, params)
+    except DataError as error:
+        if not isinstance(error.__cause__, psycopg.DataError) or error.__cause__.sqlstate:
+            raise  # the server's word, not psycopg's
+        return _fetch_all(query, params, loaders=CLAMPING_LOADERS)
+
+
+def _fetch_all(
+    query: str, params: Mapping[str, Any], loaders: Mapping[str, type[Loader]] | None = None
+) -> list[Row]:
     with connection.cursor() as cursor:
+        for type_name, loader in (loaders or {}).items():
+            cursor.adapters.register_loader(type_name, loader)  # of this cursor only
         cursor.execute(query, params)
         rows: list[Row] = cursor.fetchall()
     return rows
+
+
+class _ClampedTime(Loader):
+    """Reads a timestamptz; only for rows that could not be read otherwise, since it is slower."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._inner = TimestamptzLoader(oid, context)
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return self._inner.load(data)
+        except psycopg.DataError:
+            return FIRST if _is_before(data) else LAST
+
+
+class _ClampedDay(Loader):
+    """Reads a date in the same way."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._inner = DateLoader(oid, context)
+
+    def load(self, data: Buffer) -> date:
+        try:
+            return self._inner.load(data)
+        except psycopg.DataError:
+            return date.min if _is_before(data) else date.max
+
+
+def _is_before(data: Buffer) -> bool:
+    text = bytes(data)
+    return text.endswith(b"BC") or text.startswith(b"-")
+
+
+CLAMPING_LOADERS: Mapping[str, type[Loader]] = {"timestamptz": _ClampedTime, "date": _ClampedDay}
 
 
 @contextmanager
@@ -54,6 +109,21 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 def storable(text: str) -> str:
     """Replace what Postgres refuses, so that a reader who asks for it gets an answer."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def within_time(
+    table: str, start_from: datetime | None, start_to: datetime | None, *, has_end: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions on start_time, and their params. `has_end` says that `start_to` is included.
+
+    There are always both: a row that starts off Python's calendar would stand elsewhere than its
+    cursor says. An index on start_time serves them.
+    """
+    until = "<=" if has_end or start_to is None else "<"
+    return (
+        [f"{table}.start_time >= %(start_from)s", f"{table}.start_time {until} %(start_to)s"],
+        {"start_from": start_from or FIRST, "start_to": start_to or LAST},
+    )
 
 
 def escape_like(text: str) -> str:

@@ -17,7 +17,14 @@ from collector.reads.rows import (
     trace_summary,
 )
 from collector.reads.scan import Scan, scan_page
-from collector.reads.sql import escape_like, fetch_all, likely_days, storable, time_limit
+from collector.reads.sql import (
+    escape_like,
+    fetch_all,
+    likely_days,
+    storable,
+    time_limit,
+    within_time,
+)
 from collector.reads.tree import order_tree
 from collector.reads.types import (
     STATUSES,
@@ -118,11 +125,8 @@ def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCoun
 def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status, int, int]]:
     """Return (status, matching traces, traces looked at)."""
     conditions, params = trace_conditions(filter_)
-    within = ["project_id = %(project_id)s"]
-    if filter_.start_from is not None:
-        within.append("start_time >= %(start_from)s")
-    if filter_.start_to is not None:
-        within.append("start_time < %(start_to)s")
+    times, time_params = within_time("trace", filter_.start_from, filter_.start_to)
+    within = ["project_id = %(project_id)s", *times]
     if filter_.thread_id is not None:
         within.append("thread_id = %(thread_id)s")
     rows = fetch_all(
@@ -132,8 +136,7 @@ def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status,
         {
             **params,
             "project_id": project_id,
-            "start_from": filter_.start_from,
-            "start_to": filter_.start_to,
+            **time_params,
             "counted": COUNTED_TRACES,
         },
     )

@@ -287,3 +287,14 @@ def test_a_trace_of_which_only_children_came_is_listed(reader: Client, stored: S
     text = reader.get(URL).content.decode()
     assert "Root not received yet" in text
     assert f'href="{URL}/{root.id}"' in text
+
+
+def test_the_median_is_of_the_traces_that_ended(reader: Client, stored: Stored) -> None:
+    stored(start(), *(start(end_time=None) for _ in range(4)))
+    overview = reader.get(URL).context["overview"]
+    assert (overview.latency_p50_seconds, overview.latency_p95_seconds) == (1.0, 1.0)
+
+
+def test_where_no_trace_has_ended_there_is_no_median(reader: Client, stored: Stored) -> None:
+    stored(start(end_time=None), start(end_time=None))
+    assert "p50" not in reader.get(URL).content.decode()
