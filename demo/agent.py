@@ -116,4 +116,4 @@ def run_conversations(callbacks: list[Any], thread_id: str) -> None:
         pass
     with suppress(OrderServiceTimeout):
         agent.invoke(ask(failing), config(f"{thread_id}-b"))
-    agent.invoke(ask(foreign), config(f"{thread_id}-c", "ar", "ja"))
+    agent.invoke(ask(foreign), config(f"{thread_id}-c", "ja"))

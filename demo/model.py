@@ -42,9 +42,9 @@ SCRIPT: dict[str, tuple[list[tuple[str, dict[str, Any]]], str]] = {
         "and the refund follows within five working days of its arrival.",
     ),
     "Cancel 4498 please, I ordered the wrong size.": ([("lookup_order", {"order_id": "4498"})], ""),
-    "هل تشحنون إلى النرويج؟ 返金は日本のカードに戻りますか？": (
+    "ケトルの注ぎ口から水が漏れます。返金は日本のカードに戻りますか？": (
         [("search_docs", {"query": "international shipping and refunds"})],
-        "نعم، نشحن إلى النرويج خلال 4 إلى 6 أيام عمل. はい、返金は元のカードに戻ります。",
+        "はい、交換または返金ができます。返金は元のカードに戻り、最大10営業日かかる場合があります。",
     ),
 }
 

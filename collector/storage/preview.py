@@ -22,6 +22,7 @@ _TEXT_KEYS = (
     "result",
     "prompt",
     "messages",
+    "update",  # of a LangGraph Command
 )
 
 

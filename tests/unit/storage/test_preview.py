@@ -51,6 +51,11 @@ CALL = {"name": "lookup_order", "args": {"order_id": "4471"}, "id": "c1"}
             id="documents",
         ),
         pytest.param({"output": lc("ToolMessage", "done")}, "done", id="tool output"),
+        pytest.param(
+            {"output": [{"graph": None, "update": {"messages": [{"type": "ai", "content": "done"}]}}]},
+            "done",
+            id="a graph node's command",
+        ),
         pytest.param({"intent": "refund", "score": 1}, '{"intent":"refund","score":1}', id="json"),
         pytest.param("a\n\n  b", "a b", id="lines"),
         pytest.param({}, None, id="nothing"),
