@@ -17,7 +17,7 @@ from collector.wire.errors import (
     TooLarge,
     WrongShape,
 )
-from collector.wire.jsontext import find_items, has_more_values_than, is_utf8
+from collector.wire.jsontext import find_items, has_member_twice, has_more_values_than, is_utf8
 from collector.wire.limits import Limits
 from collector.wire.operations import ClientReport, DecodedRequest, Rejection
 from collector.wire.runs import Reading, decode_run, make_operation
@@ -63,6 +63,7 @@ def decode_batch(body: bytes, reading: Reading) -> DecodedRequest:
     if is_utf8(body):
         try:
             strict = _body.decode(body)
+            _check_members(body)
         except (msgspec.DecodeError, RecursionError):
             pass
         else:
@@ -126,18 +127,29 @@ def _take_texts(body: bytes, reading: Reading) -> DecodedRequest:
 def _split(body: bytes) -> tuple[_Frame, list[bytes] | None]:
     """Return the frame, and the runs' texts where they had to be cut out of it unparsed."""
     try:
-        return _frame.decode(body), None
+        frame = _frame.decode(body)
+        _check_members(body)
+        return frame, None
     except msgspec.ValidationError as exc:
         raise _wrong_shape(body, exc) from exc
     except (msgspec.DecodeError, RecursionError) as exc:
         text, items = find_items(body)
         problem = MalformedJson(f"The body is not valid JSON: {_where(exc)}")
     try:
-        return _frame.decode(text), items
+        frame = _frame.decode(text)
+        _check_members(text)
+        return frame, items
     except msgspec.ValidationError as exc:
         raise _wrong_shape(text, exc) from exc
     except (msgspec.DecodeError, RecursionError) as exc:
         raise problem from exc
+
+
+def _check_members(text: bytes) -> None:
+    """Of two members of one name a parser keeps the last: runs would be lost without a word."""
+    for name in (b"post", b"patch"):
+        if has_member_twice(text, name):
+            raise MalformedJson(f'The body has "{name.decode()}" twice.')
 
 
 def _wrong_shape(text: bytes, error: msgspec.ValidationError) -> BodyError:

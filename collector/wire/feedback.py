@@ -10,7 +10,7 @@ import msgspec
 
 from collector.wire.errors import InvalidField, ItemTooLarge, MalformedItem
 from collector.wire.fields import json_type, read_text, read_time, read_uuid, storable
-from collector.wire.jsontext import is_utf8, repair
+from collector.wire.jsontext import is_utf8
 from collector.wire.operations import FeedbackOperation
 from collector.wire.payloads import keep_payload
 from collector.wire.runs import Reading
@@ -43,8 +43,8 @@ def decode_feedback(
     if len(text) > limits.max_feedback_bytes:
         raise ItemTooLarge("The feedback", len(text), limits.max_feedback_bytes)
     if not is_utf8(text):
-        text, _ = repair(text, max_depth=limits.max_depth)
-    fields = _decode_fields(text, limits.max_depth)
+        text, _ = reading.mend(text, max_depth=limits.max_depth)
+    fields = _decode_fields(text, reading)
     values = {name: read(name, _value(name, fields)) for name, read in _READERS.items()}
     item_id = feedback_id or values["id"]
     if item_id is None:
@@ -56,7 +56,7 @@ def decode_feedback(
     return FeedbackOperation(
         id=item_id,
         received_at=reading.received_at,
-        project=values["session_name"] and storable(values["session_name"]),
+        project=_cut(values["session_name"], limits.max_project_chars),
         project_id=values["session_id"],
         run_id=values["run_id"],
         trace_id=values["trace_id"],
@@ -70,11 +70,19 @@ def decode_feedback(
     )
 
 
-def _decode_fields(text: bytes, max_depth: int) -> dict[str, msgspec.Raw]:
+def _cut(text: str | None, max_chars: int) -> str | None:
+    """Return the text as a run's `session_name` is kept, so that both name the same project."""
+    if not text:
+        return None
+    text = storable(text)
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def _decode_fields(text: bytes, reading: Reading) -> dict[str, msgspec.Raw]:
     try:
         return _fields.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        text, _ = repair(text, max_depth=max_depth)
+        text, _ = reading.mend(text, max_depth=reading.limits.max_depth)
     try:
         return _fields.decode(text)
     except (msgspec.DecodeError, RecursionError) as exc:

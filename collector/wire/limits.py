@@ -18,6 +18,7 @@ class Limits:
 
     max_json_values: int = 2_000_000  # of a request: what parsing it may cost in memory
     max_depth: int = 200  # of a payload; every JSON reader there is can follow
+    max_mended_bytes: int = 32 * MiB  # of a request's items that are no strict JSON: 40 ms a MiB
     max_string_bytes: int = 10 * MiB
     max_events: int = 10_000
     max_parts: int = 10_000

@@ -15,7 +15,7 @@ import msgspec
 from collector.wire.errors import EmptyBody, InvalidField, ItemError, ItemTooLarge, TooLarge
 from collector.wire.feedback import decode_feedback
 from collector.wire.fields import read_uuid, storable
-from collector.wire.jsontext import has_more_values_than, is_utf8, repair
+from collector.wire.jsontext import has_more_values_than, is_utf8
 from collector.wire.operations import (
     AttachmentOperation,
     DecodedRequest,
@@ -24,8 +24,8 @@ from collector.wire.operations import (
 )
 from collector.wire.parts import Part, find_boundary, split_parts
 from collector.wire.payloads import PAYLOAD_FIELDS, wrap_text
-from collector.wire.runs import Reading, make_operation
-from collector.wire.wirerun import WireRun, read_run
+from collector.wire.runs import Reading, make_operation, read_one
+from collector.wire.wirerun import WireRun
 
 MAX_NAME_CHARS = 255  # of an attachment, and of its media type
 MAX_IGNORED = 20  # names given back; a client that sends nonsense need not hear all of it
@@ -122,7 +122,7 @@ def _decode_run(parts: _RunParts, reading: Reading) -> RunOperation:
     other: dict[str, msgspec.Raw] = {}
     notes: list[str] = []
     if parts.main is not None:
-        run, other, notes = read_run(parts.main, max_depth=reading.limits.max_depth)
+        run, other, notes = read_one(parts.main, reading)
     elif is_update:
         run = WireRun()
     else:  # without project, trace and time there is no telling where it belongs
@@ -159,6 +159,9 @@ def _careful_payloads(
     notes: list[str],
 ) -> dict[str, bytes]:
     """Return the payloads, mended; put `error` into the run, and what has no name here into `other`."""
+    size, limit = sum(map(len, fields.values())), reading.limits.max_run_bytes
+    if size > limit:
+        raise ItemTooLarge("The run", size, limit)
     payloads: dict[str, bytes] = {}
     for name_bytes, text in fields.items():
         if name_bytes == b"error":
@@ -180,7 +183,7 @@ def _json_part(name: str, text: bytes, reading: Reading, notes: list[str]) -> by
         return b"null"
     if is_utf8(text) and _is_json(text):
         return text
-    mended, changes = repair(text, max_depth=reading.limits.max_depth)
+    mended, changes = reading.mend(text, max_depth=reading.limits.max_depth)
     if not _is_json(mended):
         notes.append(f"{name}: is no JSON; its text is kept under __raw__")
         return wrap_text(name, text)

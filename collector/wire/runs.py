@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from collector.wire.dotted_order import InvalidDottedOrder, parse_lineage
 from collector.wire.errors import InvalidField, ItemTooLarge
 from collector.wire.fields import storable, utc
+from collector.wire.jsontext import repair
 from collector.wire.limits import Limits
 from collector.wire.operations import RunOperation
 from collector.wire.payloads import PAYLOAD_FIELDS, keep_payload
@@ -28,11 +30,27 @@ _IGNORED = frozenset(
 _ADDRESS = re.compile(r"lrn:agents/([^/]+)/environments/([^/]+)")
 
 
-class Reading(NamedTuple):
+@dataclass(slots=True)
+class Reading:
     """What holds for a whole request."""
 
     received_at: datetime
     limits: Limits
+    mended_bytes: int = 0
+
+    def mend(self, text: bytes, *, max_depth: int) -> tuple[bytes, list[str]]:
+        """Repair the text of one item.
+
+        Raises:
+            ItemTooLarge: it is larger than a run may be, or the request has had too much to mend.
+        """
+        limits = self.limits
+        if len(text) > limits.max_run_bytes:
+            raise ItemTooLarge("The run", len(text), limits.max_run_bytes)
+        self.mended_bytes += len(text)
+        if self.mended_bytes > limits.max_mended_bytes:
+            raise ItemTooLarge("What had to be mended", self.mended_bytes, limits.max_mended_bytes)
+        return repair(text, max_depth=max_depth)
 
 
 def decode_run(
@@ -43,10 +61,15 @@ def decode_run(
     Raises:
         ItemError: the run cannot be stored, and why.
     """
-    run, other, notes = read_run(text, max_depth=reading.limits.max_depth)
+    run, other, notes = read_one(text, reading)
     return make_operation(
         run, reading, is_update=is_update, run_id=run_id, other=other, notes=notes
     )
+
+
+def read_one(text: bytes, reading: Reading) -> tuple[WireRun, dict[str, msgspec.Raw], list[str]]:
+    """Read one run's object. One level more: a payload's depth counts from the payload."""
+    return read_run(text, partial(reading.mend, max_depth=reading.limits.max_depth + 1))
 
 
 def make_operation(
@@ -191,4 +214,7 @@ def _other(fields: dict[str, msgspec.Raw], limits: Limits, notes: list[str]) -> 
     kept = {name: text for name, text in fields.items() if name not in _IGNORED}
     if not kept:
         return b""
-    return keep_payload("other", msgspec.json.encode(kept), limits, notes)
+    text = msgspec.json.encode(kept)
+    if len(text) > limits.max_run_bytes:
+        raise ItemTooLarge("The run", len(text), limits.max_run_bytes)
+    return keep_payload("other", text, limits, notes)

@@ -16,9 +16,10 @@ import msgspec
 
 from collector.wire.errors import InvalidField, MalformedItem
 from collector.wire.fields import read_error, read_tags, read_text, read_time, read_uuid
-from collector.wire.jsontext import is_utf8, repair
+from collector.wire.jsontext import is_utf8
 from collector.wire.payloads import PAYLOAD_FIELDS
 
+Mend = Callable[[bytes], tuple[bytes, list[str]]]
 ABSENT = msgspec.Raw(b"")
 _ID_IN_TEXT = re.compile(rb'"id"\s*:\s*"([^"\\]{1,64})"')
 
@@ -79,12 +80,13 @@ _open = msgspec.json.Decoder(_OpenRun)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def read_run(text: bytes, *, max_depth: int) -> tuple[WireRun, dict[str, msgspec.Raw], list[str]]:
+def read_run(text: bytes, mend: Mend) -> tuple[WireRun, dict[str, msgspec.Raw], list[str]]:
     """Return the known fields, the unknown ones, and what had to be mended.
 
     Raises:
         MalformedItem: the text is no JSON, even after repair.
         InvalidField: a field has a type or form that cannot be stored.
+        ItemTooLarge: it would have to be mended, and is too much for that.
     """
     if is_utf8(text):  # the strict decoders do not look
         try:
@@ -99,8 +101,7 @@ def read_run(text: bytes, *, max_depth: int) -> tuple[WireRun, dict[str, msgspec
     try:
         fields = _decode_fields(text)
     except MalformedItem:
-        # one level more: a payload's depth counts from the payload
-        text, notes = repair(text, max_depth=max_depth + 1)
+        text, notes = mend(text)
         fields = _decode_fields(text)
     values: dict[str, Any] = {name: fields.get(name, ABSENT) for name in PAYLOAD_FIELDS}
     for name, read in _READERS.items():
@@ -114,12 +115,13 @@ def _unknown(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
 
 
 def _decode_fields(text: bytes) -> dict[str, msgspec.Raw]:
+    if not is_utf8(text):
+        raise MalformedItem("It is not UTF-8.")
     try:
-        text.decode()
         return _fields.decode(text)
     except msgspec.ValidationError as exc:
         raise InvalidField("run", "must be a JSON object.") from exc
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, RecursionError) as exc:
         raise MalformedItem(f"It is not valid JSON: {exc}.") from exc
 
 
@@ -134,7 +136,7 @@ def guess_id(text: bytes) -> str:
     """Return the id of a run that was refused, as the client wrote it; "" where none can be seen."""
     try:
         run_id = msgspec.json.decode(_fields.decode(text)["id"])
-    except (KeyError, msgspec.DecodeError, RecursionError):
+    except (KeyError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         match = _ID_IN_TEXT.search(text)
         return match[1].decode(errors="replace") if match else ""
     return str(run_id)[:64] if isinstance(run_id, str | int) else ""

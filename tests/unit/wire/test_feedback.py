@@ -11,6 +11,7 @@ from collector.wire.errors import ItemError, ItemTooLarge
 from collector.wire.feedback import decode_feedback
 from collector.wire.operations import FeedbackOperation
 from tests.unit.wire.support import PARENT_ID, READING, RECEIVED_AT, ROOT_ID, RUN_ID
+from tests.unit.wire.support import decode as decode_run_fields
 
 
 def decode(**fields: Any) -> FeedbackOperation:
@@ -105,3 +106,11 @@ def test_what_is_no_object_is_refused(text: bytes) -> None:
 def test_a_feedback_past_its_limit_is_refused() -> None:
     with pytest.raises(ItemTooLarge):
         decode(comment="x" * (1 << 20))
+
+
+def test_a_projects_name_is_cut_like_a_runs() -> None:
+    name = "p" * 600
+    project = decode(session_name=name).project
+    assert project is not None
+    assert len(project) == READING.limits.max_project_chars
+    assert project == decode_run_fields(session_name=name).project

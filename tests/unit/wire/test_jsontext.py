@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from collector.wire.jsontext import (
     UTF8_NOTE,
     find_items,
     flatten,
+    has_member_twice,
     has_more_values_than,
     is_deeper_than,
     repair,
@@ -180,3 +182,29 @@ def test_no_bytes_make_the_tools_fail(text: bytes) -> None:
 def test_hostile_text_costs_linear_time(text: bytes) -> None:
     repair(text, max_depth=200)
     find_items(text)
+
+
+def test_only_members_of_the_top_level_are_seen_twice() -> None:
+    assert has_member_twice(b'{"post":[], "a":{"b":[]}, "post" : []}', b"post")
+    assert not has_member_twice(b'{"post":["post",{"post":[]}],"client":"post"}', b"post")
+
+
+@pytest.mark.parametrize("text", [b'["a"' + b'"a"' * 50, b"[" + b"]" * 50], ids=["strings", "ends"])
+def test_what_has_no_separators_is_counted_too(text: bytes) -> None:
+    assert has_more_values_than(20, [text])
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'["%s"]' % (b"\x01" * 3_000_000),
+        b'["%s"]' % (b"\\ud800" * 500_000),
+        b"[%s]" % (b"NaN" * 1_000_000),
+    ],
+    ids=["control characters", "surrogates", "not finite"],
+)
+def test_a_defect_in_every_byte_costs_no_python_for_each(text: bytes) -> None:
+    start = time.process_time()
+    repair(text, max_depth=200)
+    assert time.process_time() - start < 0.6  # 0.1 s; one callback for each took 1.5 s and more
