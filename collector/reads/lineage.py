@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from collector.reads.sql import fetch_all
+from collector.reads.sql import Row, fetch_all
 from collector.reads.types import RunSummary
-from collector.wire.dotted_order import Segment, format_dotted_order
+from collector.wire.dotted_order import format_segment
 
 # UNION, not UNION ALL: in a circle of parents nothing new is found any more, and the query ends.
 ANCESTORS = """
@@ -38,31 +38,68 @@ class Lineage:
     dotted_order: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Link:
-    parent_run_id: UUID | None
-    position: datetime
+    """One run on the way. Compared and hashed by what it is, not by its id: a long way asks often."""
+
+    id: UUID
+    parent_id: UUID | None
+    segment: str
+    parent: _Link | None = None
 
 
-def find_lineages(runs: Sequence[RunSummary]) -> dict[tuple[UUID, UUID], Lineage]:
-    """Return the lineage of each run by (project id, run id): one query for each project among them."""
-    found: dict[tuple[UUID, UUID], Lineage] = {}
-    for project_id in {run.project_id for run in runs}:
-        members = [run for run in runs if run.project_id == project_id]
-        links = _find_links(project_id, members)
-        links |= {(run.day, run.id): _Link(run.parent_run_id, run.position) for run in members}
-        for run in members:
-            found[project_id, run.id] = _lineage(run, links)
-    return found
+Key = tuple[
+    UUID, date, UUID
+]  # project, day, run: one id may lie on two days, where a client says so
 
 
-def _find_links(project_id: UUID, runs: Iterable[RunSummary]) -> dict[tuple[date, UUID], _Link]:
+class Lineages:
+    """Where each of some runs stands. Read at once, put together one by one: a deep run's is large."""
+
+    def __init__(self, runs: Sequence[RunSummary]) -> None:
+        """Read the ways: one query for each project among the runs."""
+        self._links: dict[Key, _Link] = {}
+        for project_id in {run.project_id for run in runs}:
+            self._read(project_id, [run for run in runs if run.project_id == project_id])
+        for (project_id, day, _), link in self._links.items():
+            if link.parent_id is not None:
+                link.parent = self._links.get((project_id, day, link.parent_id))
+
+    def _read(self, project_id: UUID, runs: Sequence[RunSummary]) -> None:
+        for day, id_, parent_id, position in _find_above(project_id, runs):
+            self._links[project_id, day, id_] = _link(id_, parent_id, position)
+        for run in runs:
+            link = _link(run.id, run.parent_run_id, run.position)
+            self._links[project_id, run.day, run.id] = link
+
+    def of(self, run: RunSummary) -> Lineage:
+        """Climb to the root. Where a parent is missing the rest hangs under the root, as in the tree."""
+        root = self._links.get((run.project_id, run.day, run.trace_id))
+        link: _Link | None = self._links[run.project_id, run.day, run.id]
+        way: dict[_Link, None] = {}  # a set in its order: a circle of parents ends where it closes
+        while link is not None and link not in way:
+            way[link] = None
+            link = link.parent if link is not root else None
+        if root is not None:
+            way.setdefault(root)
+        down = list(way)[::-1]
+        return Lineage(
+            tuple(link.id for link in down[:-1]), ".".join(link.segment for link in down)
+        )
+
+
+def _link(id_: UUID, parent_id: UUID | None, position: datetime) -> _Link:
+    return _Link(id_, parent_id, format_segment(position, id_))
+
+
+def _find_above(project_id: UUID, runs: Iterable[RunSummary]) -> list[Row]:
+    """Return (day, id, parent, position) of all runs above these."""
     below_root = [run for run in runs if run.id != run.trace_id]
     wanted = {run.trace_id for run in below_root}
     wanted |= {run.parent_run_id for run in below_root if run.parent_run_id is not None}
     if not wanted:
-        return {}
-    rows = fetch_all(
+        return []
+    return fetch_all(
         ANCESTORS,
         {
             "project_id": project_id,
@@ -70,23 +107,3 @@ def _find_links(project_id: UUID, runs: Iterable[RunSummary]) -> dict[tuple[date
             "ids": list(wanted),
         },
     )
-    return {(day, id_): _Link(parent, position) for day, id_, parent, position in rows}
-
-
-def _lineage(run: RunSummary, links: dict[tuple[date, UUID], _Link]) -> Lineage:
-    """Climb to the root. Where a parent is missing the rest hangs under the root, as in the tree."""
-    way = [Segment(run.position, run.id)]
-    seen = {run.id}
-    parent_id = run.parent_run_id if run.id != run.trace_id else None
-    while parent_id is not None and parent_id not in seen:
-        link = links.get((run.day, parent_id))
-        if link is None:
-            break
-        way.append(Segment(link.position, parent_id))
-        seen.add(parent_id)
-        parent_id = link.parent_run_id if parent_id != run.trace_id else None
-    root = links.get((run.day, run.trace_id))
-    if root is not None and run.trace_id not in seen:
-        way.append(Segment(root.position, run.trace_id))
-    way.reverse()
-    return Lineage(tuple(segment.run_id for segment in way[:-1]), format_dotted_order(way))

@@ -34,12 +34,14 @@ def iterate_payloads(runs: Sequence[RunSummary]) -> Iterator[tuple[RunSummary, R
         for run in part:
             traces.setdefault((run.project_id, run.day, run.trace_id), []).append(run.id)
         payloads = {
-            (project_id, run_id): payload
+            (project_id, day, trace_id, run_id): payload
             for (project_id, day, trace_id), run_ids in traces.items()
             for run_id, payload in fetch_payloads([project_id], day, trace_id, run_ids).items()
         }
         for run in part:
-            yield run, payloads.get((run.project_id, run.id)) or RunPayload()
+            # by the whole of it: where a client lies, one id lies on two days, or in two traces
+            key = (run.project_id, run.day, run.trace_id, run.id)
+            yield run, payloads.get(key) or RunPayload()
 
 
 def payload_texts(payload: RunPayload) -> dict[str, bytes]:

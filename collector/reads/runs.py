@@ -9,7 +9,7 @@ from uuid import UUID
 
 from collector.reads.cursors import ListKind, Position, decode_cursor, encode_cursor
 from collector.reads.feedback import list_attachments, list_feedback
-from collector.reads.lineage import find_lineages
+from collector.reads.lineage import Lineages
 from collector.reads.payloads import (
     iterate_payloads,
     parse_list,
@@ -65,7 +65,7 @@ def get_run(project_ids: Sequence[UUID], run_id: UUID, day: date | None = None) 
         return None
     ((_, payload),) = iterate_payloads([run])
     texts = payload_texts(payload)
-    lineage = find_lineages([run])[run.project_id, run.id]
+    lineage = Lineages([run]).of(run)
     return RunDetail(
         run=run,
         dotted_order=lineage.dotted_order,

@@ -143,8 +143,10 @@ def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status,
     return [(status, matching, looked_at) for status, matching, looked_at in rows]
 
 
-def find_traces_of_roots(roots: Sequence[RunSummary]) -> dict[tuple[UUID, UUID], TraceSummary]:
-    """Return the traces of root runs by (project id, trace id)."""
+def find_traces_of_roots(
+    roots: Sequence[RunSummary],
+) -> dict[tuple[UUID, date, UUID], TraceSummary]:
+    """Return the traces of root runs by (project id, day, trace id)."""
     rows = fetch_all(
         f"SELECT {TRACE_COLUMNS} FROM trace WHERE project_id = ANY(%(project_ids)s::uuid[])"  # noqa: S608 (our own words)
         " AND id = ANY(%(ids)s::uuid[]) AND day = ANY(%(days)s::date[])",
@@ -156,7 +158,7 @@ def find_traces_of_roots(roots: Sequence[RunSummary]) -> dict[tuple[UUID, UUID],
     )
     silent = silent_before()
     traces = (trace_summary(row, silent) for row in rows)
-    return {(trace.project_id, trace.id): trace for trace in traces}
+    return {(trace.project_id, trace.day, trace.id): trace for trace in traces}
 
 
 def get_trace(

@@ -188,7 +188,7 @@ def test_the_whole_error_comes_although_the_list_keeps_its_first_line(
 def test_a_page_of_large_payloads_ends_early_and_goes_on_where_it_ended(
     ask: Callable[..., Any], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 150)
+    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 250)
     for number in range(5):
         text = json.dumps({"x": "x" * 100}).encode()
         store_runs(
@@ -203,6 +203,61 @@ def test_a_page_of_large_payloads_ends_early_and_goes_on_where_it_ended(
         if cursor is None:
             break
     assert pages == [["run 4", "run 3"], ["run 2", "run 1"], ["run 0"]]
+
+
+def pages_of(ask: Callable[..., Any], **body: Any) -> list[Any]:
+    """Return the responses of all pages."""
+    pages, cursor = [], None
+    while True:
+        pages.append(ask(**body, cursor=cursor))
+        cursor = pages[-1].json()["cursors"]["next"]
+        if cursor is None:
+            return pages
+
+
+@pytest.mark.parametrize("select", [None, ["name"], ["parent_run_ids"]], ids=str)
+def test_a_page_of_deep_runs_ends_early_too(
+    ask: Callable[..., Any],
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    select: list[str] | None,
+) -> None:
+    chain = [make_run(name="0")]
+    for number in range(1, 400):
+        chain.append(make_run(chain[-1], name=str(number), after_seconds=0.001))
+    store_runs(project.id, *chain)
+    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 100_000)
+    pages = pages_of(ask, session=[str(project.id)], select=select)
+    found = [int(name) for page in pages for name in names(page)]
+    assert found == list(range(399, -1, -1))
+    assert max(len(page.content) for page in pages) < 250_000
+
+
+def test_a_page_that_ends_early_does_not_part_one_run_in_two_projects(
+    ask: Callable[..., Any], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Project.objects.create(workspace=project.workspace, name="other")
+    run = make_run()
+    for project_id in (project.id, other.id):
+        store_runs(project_id, run, make_run(start_time=START - SECOND))
+    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 1)
+    pages = pages_of(ask, session=[str(project.id), str(other.id)])
+    assert [len(names(page)) for page in pages] == [2, 1, 1]
+
+
+def test_one_id_on_two_days_gives_each_day_its_own(
+    ask: Callable[..., Any], project: Project
+) -> None:
+    """A client that lies about a run's trace can make two rows of it."""
+    run_id = uuid4()
+    for number in (1, 2):
+        root = make_run(id=run_id, start_time=START + timedelta(days=number))
+        root.inputs = b'{"day": %d}' % number
+        store_runs(project.id, root, *(make_run(root) for _ in range(number)))
+    runs = ask(session=[str(project.id)], is_root=True).json()["runs"]
+    assert [run["inputs"] for run in runs] == [{"day": 2}, {"day": 1}]
+    for run in runs:
+        assert run["dotted_order"].startswith(run["start_time"][:10].replace("-", ""))
 
 
 def test_feedback_is_summed_up_by_key(ask: Callable[..., Any], project: Project) -> None:
