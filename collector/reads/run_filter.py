@@ -8,7 +8,7 @@ from uuid import UUID
 
 from collector.reads.rows import RUN_COLUMNS
 from collector.reads.scan import Scan
-from collector.reads.sql import fetch_all
+from collector.reads.sql import fetch_all, storable
 from collector.reads.types import RunFilter, RunTest
 
 # The status as LangSmith has it, in three words: `wire_status` of the API says the same.
@@ -82,7 +82,7 @@ def _trace_days(project_ids: Sequence[UUID], trace_id: UUID) -> list[Any]:
 
 def _compile(test: RunTest, alias: str, params: dict[str, Any]) -> str:
     name = f"v{len(params)}"
-    params[name] = test.value
+    params[name] = storable(test.value) if isinstance(test.value, str) else test.value
     condition = TESTS[test.field].format(alias, name)
     return f"({condition}) IS NOT TRUE" if test.is_negated else condition
 
