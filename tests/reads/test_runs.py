@@ -403,15 +403,15 @@ def test_a_run_that_two_projects_hold_is_listed_for_each() -> None:
     assert sorted(itertools.chain(*pages)) == [PROJECT, OTHER]
 
 
-def test_each_step_to_the_root_of_a_deep_run_reads_one_row() -> None:
-    """Without the planner's knowing the table: so it is with the partition of a new day."""
+def test_no_step_to_the_root_of_a_deep_run_walks_its_whole_trace() -> None:
+    """Although the planner does not know the table yet: so it is with the partition of a new day."""
     chain = [make_run()]
     for _ in range(300):
         chain.append(make_run(chain[-1], dotted_order=None))
     store_runs(PROJECT, *chain)
     params = {"project_id": PROJECT, "days": [START.date()], "ids": [chain[-1].id]}
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {ANCESTORS}", params)
-        plan = str(cursor.fetchone())
-    assert "_pkey" in plan
-    assert "trace_id_idx" not in plan
+        cursor.execute(f"EXPLAIN {ANCESTORS}", params)
+        conditions = [line for (line,) in cursor.fetchall() if "Index Cond" in line]
+    assert conditions
+    assert not [line for line in conditions if "trace_id" in line]
