@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
 from urllib.parse import urlsplit
 
 import pytest
@@ -204,3 +206,31 @@ def test_a_partial_asked_for_without_a_session_leads_the_page_to_sign_in(
 def test_a_stream_asked_for_without_a_session_ends(client: Client, db: None) -> None:
     response = client.get("/p/x/traces/stream", headers={"Accept": "text/event-stream"})
     assert response.status_code == 401
+
+
+@pytest.fixture
+def log_lines() -> Iterator[StringIO]:
+    """What the server writes to its log."""
+    (handler,) = [found for found in logging.getLogger().handlers if found.name == "console"]
+    assert isinstance(handler, logging.StreamHandler)
+    lines = StringIO()
+    before = handler.setStream(lines)
+    yield lines
+    handler.setStream(before)
+
+
+def test_a_refused_link_which_is_still_valid_is_not_written_to_the_log(
+    user: User, log_lines: StringIO
+) -> None:
+    path = urlsplit(make_sign_in_url(user)).path
+    assert Client(enforce_csrf_checks=True).post(path).status_code == 403
+    assert "/sign-in/…" in log_lines.getvalue()
+    assert path.removeprefix("/sign-in/") not in log_lines.getvalue()
+
+
+def test_a_link_in_a_traceback_is_not_written_to_the_log(log_lines: StringIO) -> None:
+    try:
+        raise ValueError("/sign-in/abc-_DEF123 is bad")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    assert "ValueError: /sign-in/… is bad" in log_lines.getvalue()
