@@ -4,7 +4,7 @@ import os
 
 import pytest
 from peer import Peer
-from runwood import RunwoodCallbackHandler, log, process
+from runwood import RunwoodCallbackHandler, log, process, sender
 
 OWN_SETTINGS = ("RUNWOOD_ENDPOINT", "RUNWOOD_API_KEY", "RUNWOOD_PROJECT")
 
@@ -16,6 +16,18 @@ def _own_environment(monkeypatch):
         if name.startswith(("LANGSMITH_", "LANGCHAIN_")) or name in OWN_SETTINGS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")  # where a test does switch it on
+
+
+@pytest.fixture(autouse=True)
+def _gather_until_flush(monkeypatch):
+    """Let nothing leave before a flush, so that no slow machine splits a batch in two."""
+    monkeypatch.setattr(sender, "GATHER_SECONDS", 30.0)
+
+
+@pytest.fixture
+def usual_pace(_gather_until_flush, monkeypatch):
+    """Let batches leave by themselves, as in an app."""
+    monkeypatch.setattr(sender, "GATHER_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -36,8 +48,8 @@ def handler(peer):
 def _fresh_process():
     """Forget senders and recorders, so that no test sees another's queue."""
     yield
-    for sender in process._senders.values():
-        sender.close(timeout=0.2)
+    for one in process._senders.values():
+        one.close(timeout=0.2)
     process._senders.clear()
     process._recorders.clear()
     log._last_said.clear()

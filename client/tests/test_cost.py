@@ -12,7 +12,7 @@ from langchain_core.tracers.langchain import LangChainTracer
 from langsmith import Client
 from sample_apps import says
 
-ROUNDS = 400
+ROUNDS = 150
 CALL = {
     "name": "search_orders",
     "args": {"query": "glaze " * 8},

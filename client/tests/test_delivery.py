@@ -62,7 +62,7 @@ def test_a_path_in_the_endpoint_is_kept(peer):
     assert peer.requests[0].path == "/api/v1/runs/batch"
 
 
-def test_what_is_recorded_leaves_without_a_flush(peer, handler):
+def test_what_is_recorded_leaves_without_a_flush(peer, handler, usual_pace):
     record(handler)
     assert wait_for(lambda: peer.accepted, 2.0)
 
@@ -71,7 +71,7 @@ def test_a_batch_has_at_most_a_hundred_runs(peer, handler):
     record(handler, 250)
     assert handler.flush()
     assert max(sizes(peer)) <= 100
-    assert sum(sizes(peer)) == 250
+    assert len(peer.runs) == 250
 
 
 def test_a_batch_is_cut_by_bytes(peer, handler):
@@ -216,7 +216,7 @@ def test_what_the_server_refuses_of_a_batch_is_said(peer, handler, caplog):
 
 
 # --- bounds ---------------------------------------------------------------------------------------
-def test_a_full_queue_drops_the_newest_and_tells_the_server(peer):
+def test_a_full_queue_drops_the_newest_and_tells_the_server(peer, usual_pace):
     peer.answers = [(503, {"Retry-After": "0.3"}, b"")]
     handler = RunwoodCallbackHandler(peer.url, "key", "tests", max_queue_items=20)
     record(handler, 5)
@@ -288,7 +288,7 @@ def test_flush_from_many_threads_at_once(peer, handler):
     for thread in threads:
         thread.join()
     assert results == [True] * 8
-    assert sum(sizes(peer)) == 40
+    assert len(peer.runs) == 40
 
 
 def test_close_ends_the_thread_and_the_next_event_starts_it_again(peer, handler):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from typing import Any
 from uuid import uuid4
 
@@ -358,7 +357,6 @@ def test_every_callback_is_overridden():
     assert inherited == []
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="the event API is the same")
 def test_v3_stream_events_are_counted(peer, handler):
     list(
         ScriptedModel([says("one two")]).stream_events("hi", {"callbacks": [handler]}, version="v3")
