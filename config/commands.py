@@ -7,13 +7,19 @@ from pathlib import Path
 
 from django.conf import settings
 
+CONNECTIONS = 1024  # of a web process at once
+
 
 def web_command() -> list[str]:
-    """Return granian's command line. No --blocking-threads: a stalled upload or a live page holds one each."""
+    """Return granian's command line.
+
+    A stalled upload or a live page holds a thread each, so there may be many; they start on demand.
+    """
     return [
         *[sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--http", "1"],
         *["--host", settings.HOST, "--port", str(settings.PORT)],
-        *["--workers", str(settings.WEB_WORKERS)],
+        *["--workers", str(settings.WEB_WORKERS), "--backlog", "4096"],
+        *["--backpressure", str(CONNECTIONS), "--blocking-threads", str(CONNECTIONS)],
         *["--respawn-failed-workers", "--respawn-interval", "0.5"],
         *["--workers-kill-timeout", "10", "--log-level", "error"],
         "config.wsgi:application",

@@ -133,6 +133,7 @@ INGEST_MAX_DECODED_BYTES = env_int("RUNWOOD_MAX_DECODED_BYTES", 100 << 20)
 INGEST_MAX_IN_FLIGHT_BYTES = env_int("RUNWOOD_MAX_IN_FLIGHT_BYTES", 256 << 20)
 INGEST_MAX_RUN_BYTES = env_int("RUNWOOD_MAX_RUN_BYTES", 20 << 20)
 INGEST_MAX_RUNS = env_int("RUNWOOD_MAX_RUNS_PER_REQUEST", 5_000)
+BODY_SECONDS = env_int("RUNWOOD_BODY_SECONDS", 30, minimum=1)  # and more while it comes at 16 KiB/s
 INGEST_MAX_INBOX_BYTES = env_int("RUNWOOD_MAX_INBOX_BYTES", 10 << 30)
 # Every body is read by the decoders, never into request.POST; Django's own cap must not be lower.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None

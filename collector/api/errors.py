@@ -8,6 +8,7 @@ may pass is 503, and what can never succeed is 4xx.
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError
@@ -20,6 +21,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from collector.api.memory import TooManyInFlight
 from collector.inbox import InboxFull
 from collector.wire.errors import BodyError, TooLarge, UnsupportedEncoding, WrongShape
+from config.uploads import BodyTooSlow
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +55,14 @@ _LATER: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the answer to an error, or None for one that is a defect of ours (a 500)."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """Return the answer to an error. What is not known here is a defect of ours: a 500, in the log."""
     if isinstance(error, BodyError):
         return Response({"detail": error.reason, "code": error.code}, status=_status(error))
     if isinstance(error, UnreadablePostError):
+        if isinstance(error.__cause__, BodyTooSlow):
+            detail = "The body did not come in time (setting RUNWOOD_BODY_SECONDS)."
+            return Response({"detail": detail, "code": "body_too_slow"}, status=408)
         return Response({"detail": "The body ended early.", "code": "truncated_body"}, status=400)
     for kind, code, detail in _LATER:
         if isinstance(error, kind):
@@ -68,7 +73,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
     response = rest_exception_handler(error, context)
-    if response is not None and isinstance(error, APIException) and isinstance(response.data, dict):
+    if response is None:
+        # where, but not the message: it may repeat what was sent
+        lines = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("answered 500: %s\n%s", type(error).__qualname__, lines)
+        detail = "Runwood has a defect; its log says where."
+        return Response({"detail": detail, "code": "internal_error"}, status=500)
+    if isinstance(error, APIException) and isinstance(response.data, dict):
         response.data.setdefault("code", _code(error))
     return response
 

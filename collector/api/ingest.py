@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -33,6 +34,7 @@ from collector.wire.runs import Reading
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 256 << 10
+MAX_DRAINED_OF_STRANGERS = 1 << 20
 MAX_TOLD = 1_000
 
 _told: dict[str, int] = {}  # process of a client → what it had dropped when it was last logged
@@ -94,6 +96,7 @@ def _read_body(request: Request, caps: Limits, take: Take) -> bytes:
         raise TooLarge("bytes", caps.max_body_bytes, "RUNWOOD_MAX_BODY_BYTES")
     if not length:
         raise EmptyBody
+    _let_go_of_database()
     chunks = []
     while length:
         chunk = request._request.read(min(length, READ_BYTES))  # raw: DRF would parse it
@@ -105,13 +108,21 @@ def _read_body(request: Request, caps: Limits, take: Take) -> bytes:
     return b"".join(chunks)
 
 
+def _let_go_of_database() -> None:
+    """Give the connection back while a body is awaited: there are fewer of them than senders."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 def _drain(request: Request) -> None:
     """Read on after a refusal, keeping nothing, until the sender listens.
 
     The server closes a connection whose body it did not read, and a client that is still sending sees
     that in place of the answer: to the SDKs a broken connection, to be sent again twelve times.
     """
-    left = 2 * settings.INGEST_MAX_BODY_BYTES
+    _let_go_of_database()
+    is_known = request.successful_authenticator is not None
+    left = 2 * settings.INGEST_MAX_BODY_BYTES if is_known else MAX_DRAINED_OF_STRANGERS
     try:
         while left > 0 and (chunk := request._request.read(READ_BYTES)):
             left -= len(chunk)
