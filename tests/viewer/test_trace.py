@@ -321,3 +321,12 @@ def test_an_open_page_hears_of_a_change_without_holding_a_connection(
 
 def test_a_stream_of_a_trace_that_is_not_there_is_404(reader: Client, project: Project) -> None:
     assert reader.get(f"/p/{project.name}/traces/{uuid.uuid4()}/stream").status_code == 404
+
+
+def test_a_graph_with_a_name_of_its_own_is_drawn_as_a_graph(
+    reader: Client, project: Project
+) -> None:
+    root = make_run(name="support agent")
+    store_runs(project.id, root, make_run(root, name="plan", tags=["graph:step:1"]))
+    page = reader.get(url(project, root)).content.decode()
+    assert page.count('aria-label="Graph"') == 3  # head, tree and pane

@@ -11,7 +11,7 @@ from collector.reads.types import RunDetail, RunSummary, TraceTree
 from viewer.present.durations import format_duration
 from viewer.present.events import format_offset
 from viewer.present.numbers import format_bytes, format_cost, format_count
-from viewer.present.run_types import RunTypeLook, describe_run_type
+from viewer.present.run_types import RunTypeLook, describe_run_type, find_graphs
 from viewer.present.trace_query import TraceQuery
 
 MAX_PATH = 5  # more steps of the path fold into an ellipsis
@@ -64,7 +64,7 @@ def view_run_head(
     """Return the head of a run. `now` is where a running clock stands."""
     run = detail.run
     return RunHead(
-        look=describe_run_type(run.run_type, run.name),
+        look=describe_run_type(run.run_type, run.name, is_graph=run.id in find_graphs(tree.nodes)),
         path=tuple(_path(detail, tree, query)),
         facts=tuple(_facts(detail, tree, now)),
         tabs=tuple(_tabs(detail, query)),

@@ -10,6 +10,7 @@ from collector.reads.types import TraceSummary, TraceTree
 from viewer.present.durations import format_duration
 from viewer.present.html import EMPTY, Html
 from viewer.present.numbers import format_count, pluralize
+from viewer.present.run_types import RunTypeLook, describe_run_type
 from viewer.present.times import format_age
 from viewer.present.trace_query import TraceQuery
 from viewer.present.tree import MAX_ROWS, TreeOptions, lay_out_tree
@@ -49,6 +50,7 @@ class TraceView:
     has_slow: bool
     ticks: str  # age of a running trace in seconds, else ""
     completeness: Completeness
+    look: RunTypeLook  # of the root
 
 
 def view_trace(
@@ -83,6 +85,9 @@ def view_trace(
         has_slow=" data-slow" in rows,
         ticks=f"{max(0.0, running_for):.1f}" if tree.trace.status == "running" else "",
         completeness=describe_completeness(tree.trace, now=now),
+        look=describe_run_type(
+            tree.trace.run_type, tree.trace.name, is_graph=tree.trace.id in layout.graphs
+        ),
     )
 
 

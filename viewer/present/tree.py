@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from collector.reads.types import RunNode, RunSummary, TraceTree
+from viewer.present.run_types import find_graphs
 
 GROUP_SIZE = 5  # equal siblings from this many on fold into one row
 MAX_ROWS = 2_000  # more come by "Show more"
@@ -89,6 +90,7 @@ class TreeLayout:
     plumbing_count: int
     match_count: int  # runs that hold the text looked for
     more_count: int  # rows past the limit, and runs that the call did not read
+    graphs: frozenset[UUID]  # runs that are graphs, though they are typed chain
 
 
 def lay_out_tree(tree: TraceTree, options: TreeOptions, *, now: datetime) -> TreeLayout:
@@ -111,6 +113,7 @@ def lay_out_tree(tree: TraceTree, options: TreeOptions, *, now: datetime) -> Tre
         plumbing_count=plumbing_count,
         match_count=match_count,
         more_count=more + tree.truncated_count,
+        graphs=find_graphs(tree.nodes),
     )
 
 

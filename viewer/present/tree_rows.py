@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from uuid import UUID
 
+from collector.reads.types import RunSummary
 from viewer.present.durations import format_duration
 from viewer.present.failure import first_words
 from viewer.present.html import Html, escape
@@ -78,7 +79,7 @@ class RowWriter:
 
     def write_run(self, row: RunRow) -> str:
         item, run = row.item, row.item.run
-        look = describe_run_type(run.run_type, run.name)
+        look = self.look_of(run)
         is_selected = run.id == self.selected
         tab_index = "0" if is_selected or self.next_takes_focus else "-1"
         self.next_takes_focus = False
@@ -93,7 +94,7 @@ class RowWriter:
 
     def write_group(self, row: GroupRow) -> str:
         first = row.items[0].run
-        look = describe_run_type(first.run_type, first.name)
+        look = self.look_of(first)
         groups = self.query.open_groups
         groups = groups - {row.id} if row.is_open else groups | {row.id}
         attributes = (
@@ -107,6 +108,9 @@ class RowWriter:
         return self.frame(
             row.guides, attributes, text + self.describe_group(row), self.group_figures(row)
         )
+
+    def look_of(self, run: RunSummary) -> RunTypeLook:
+        return describe_run_type(run.run_type, run.name, is_graph=run.id in self.layout.graphs)
 
     def write_plumbing(self, row: PlumbingRow) -> str:
         attributes = (

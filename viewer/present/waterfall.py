@@ -8,7 +8,6 @@ from uuid import UUID
 from viewer.present.durations import format_duration
 from viewer.present.html import Html
 from viewer.present.numbers import format_count
-from viewer.present.run_types import describe_run_type
 from viewer.present.timeline import find_critical_path, make_ticks
 from viewer.present.trace_query import TraceQuery
 from viewer.present.tree import GroupRow, RunRow, TreeLayout, VisibleRun
@@ -127,7 +126,7 @@ def write_minimap(layout: TreeLayout) -> Html:
         x, width = writer.place(item, 100.0, least=0.3)
         failed = ' data-status="error"' if item.run.status == "error" else ""
         bars.append(
-            f'<rect{failed} data-type="{describe_run_type(item.run.run_type, item.run.name).tone}" x="{x:.2f}%" width="{width:.2f}%"'
+            f'<rect{failed} data-type="{writer.look_of(item.run).tone}" x="{x:.2f}%" width="{width:.2f}%"'
             f' y="{2 + number * height:.2f}" height="{min(2.0, max(0.6, height * 0.7)):.2f}"/>'
         )
     return Html("".join(bars))

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from viewer.preferences import reader_theme, reader_zone
 from viewer.present import durations, numbers, times
 from viewer.present.html import showable
-from viewer.present.run_types import describe_run_type
+from viewer.present.run_types import RunTypeLook, describe_run_type
 from viewer.present.status import describe_status
 from viewer.present.trace_query import TraceQuery
 
@@ -74,7 +74,12 @@ def status_badge(status: str) -> SafeString:
 @register.simple_tag
 def run_type_icon(run_type: str, name: str = "", *, size: str = "s") -> SafeString:
     """Draw the icon of a run's type, which carries the type's name."""
-    look = describe_run_type(run_type, name)
+    return look_icon(describe_run_type(run_type, name), size=size)
+
+
+@register.simple_tag
+def look_icon(look: RunTypeLook, *, size: str = "s") -> SafeString:
+    """Draw a look that was chosen before: where more is known of a run than its type and name."""
     return format_html(
         '<svg class="icon{} run-type" data-type="{}" role="img" aria-label="{}"><use href="{}#{}"/></svg>',
         f" icon--{size}" if size else "",

@@ -278,3 +278,14 @@ def test_what_is_looked_for_is_marked() -> None:
     layout = lay_out_tree(tree, TreeOptions(text="kettle"), now=NOW)
     markup = RowWriter(layout, TraceQuery(text="kettle"), selected=None, sprite="").write()
     assert "A &lt;<mark>kettle</mark>&gt; and a <mark>Kettle</mark>" in markup
+
+
+def test_a_graph_is_known_by_the_steps_below_it_whatever_its_name() -> None:
+    root, step = make_run("support agent"), make_run("plan", tags=("graph:step:1",))
+    subgraph, inner = make_run("search"), make_run("fetch", tags=("graph:step:1",))
+    chain = make_run("chain", tags=("seq:step:1",))
+    tree = make_tree((0, root), (1, step), (1, subgraph), (2, inner), (2, chain))
+    assert lay_out_tree(tree, TreeOptions(), now=NOW).graphs == {root.id, subgraph.id}
+    view = view_trace(tree, TraceQuery(), selected=None, now=NOW, sprite="")
+    words = re.findall(r'aria-label="([A-Z]\w+)"', view.rows)
+    assert words == ["Graph", "Chain", "Graph", "Chain", "Chain"]
