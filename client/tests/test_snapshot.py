@@ -433,6 +433,33 @@ def test_secrets_in_inputs_metadata_and_invocation_parameters_stay_in_the_proces
     assert sent.count(REDACTED.encode()) >= 3
 
 
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("Model(api_key='sk-1', name='m')", f"Model(api_key='{REDACTED}', name='m')"),
+        ('Model(token="a\\"b", n=1)', f"Model(token='{REDACTED}', n=1)"),
+        ("{'password': 'x', 'user': 'y'}", f"{{'password': '{REDACTED}', 'user': 'y'}}"),
+        ("Model(max_tokens=5, eos_token='</s>')", "Model(max_tokens=5, eos_token='</s>')"),
+        ("Model(api_key='sk-1 and then it was c", f"Model(api_key='{REDACTED}'"),
+        ("api_key=", "api_key="),
+    ],
+)
+def test_secrets_in_a_repr_are_hidden(text, scrubbed):
+    assert Redactor().scrub(text) == scrubbed
+
+
+def test_a_model_that_is_described_by_its_repr_does_not_show_its_key(peer, handler):
+    from sample_apps import ScriptedModel, says
+
+    class Keyed(ScriptedModel):
+        api_key: str = ""
+
+    Keyed([says("hi")], api_key="sk-in-the-repr").invoke("hi", {"callbacks": [handler]})
+    handler.flush()
+    assert peer.named("Keyed")["serialized"]["repr"]
+    assert b"sk-in-the-repr" not in peer.requests[0].data
+
+
 def test_an_unclosed_coroutine_is_named():
     async def work() -> None: ...
 

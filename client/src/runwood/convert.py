@@ -225,7 +225,7 @@ def _other(walk: Snapshot, value: Any, _: int) -> Any:
     kind: Any = type(value)
     if kind.__repr__ is object.__repr__:  # it would only give an address
         return walk.text(f"<{kind.__module__}.{kind.__qualname__}>")
-    return walk.text(_safe(repr, value))
+    return walk.text(walk.redactor.scrub(_safe(repr, value)))
 
 
 def _safe(function: Callable[[Any], str], value: Any) -> str:

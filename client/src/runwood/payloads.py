@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from runwood.convert import kind_name
+from runwood.convert import MAX_REPR, kind_name
 from runwood.redaction import Redactor
 from runwood.snapshot import Snapshot
 from runwood.version import __version__
@@ -65,8 +65,12 @@ class Payloads:
             fields["extra"], extra_size = self._take(lambda walk: walk.copy(extra), MAX_EXTRA_BYTES)
             size += extra_size
         if serialized and run.run_type in _SERIALIZED_TYPES:
+            description = serialized
+            if type(serialized.get("repr")) is str:
+                shown = self._redactor.scrub(serialized["repr"][:MAX_REPR])
+                description = {**serialized, "repr": shown}
             fields["serialized"], more = self._take(
-                lambda walk: walk.copy(serialized), MAX_SERIALIZED_BYTES
+                lambda walk: walk.copy(description), MAX_SERIALIZED_BYTES
             )
             size += more
         return fields, size

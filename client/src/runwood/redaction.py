@@ -6,6 +6,7 @@ running text are not found: hide those with LangGraph's `TracePolicy`, or keep t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,12 @@ _HARMLESS_ENDINGS = (
     "endtoken", "starttoken", "newtoken", "firsttoken", "lasttoken", "nexttoken", "pagetoken",
     "pertoken", "maxtoken", "specialtoken", "continuationtoken",
 )  # fmt: skip
+# name='text' and 'name': "text", as reprs have them; a string that was cut ends with the text.
+_ASSIGNMENT = re.compile(
+    r"""(\b(\w{3,64})['"]?\s{0,2}[=:]\s{0,2})"""
+    r"""(?:'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z))""",
+    re.DOTALL,
+)
 _JSON_TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _MAX_KNOWN = 10_000  # keys are few, but data used as keys must not fill the memory
 _MAX_KNOWN_LENGTH = 100
@@ -48,6 +55,16 @@ class Redactor:
                 self.known.clear()
             self.known[key] = is_secret
         return is_secret
+
+    def scrub(self, text: str) -> str:
+        """Return a repr without the strings that stand behind secret names in it: `api_key='sk-…'`.
+
+        A model that langchain-core cannot take apart is described by its repr, keys included.
+        """
+        return _ASSIGNMENT.sub(self._scrub_one, text)
+
+    def _scrub_one(self, match: re.Match[str]) -> str:
+        return f"{match[1]}'{REDACTED}'" if self.names_secret(match[2]) else match[0]
 
 
 def _bare(key: str) -> str:
