@@ -12,6 +12,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from collector.api.deadlines import answered_within
+
 PROBE_MILLISECONDS = 1000  # a database that takes longer for this is not ready
 STALE_SECONDS = 60
 
@@ -45,10 +47,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def find_reasons() -> Iterator[str]:
     """Yield why the installation is not ready; nothing where it is."""
     try:
-        if not _has_all_migrations():
-            yield "migrations: not all are applied"
-            return
-        now, oldest_due, last_seen = _probe()
+        with answered_within(1.5 * PROBE_MILLISECONDS / 1000):
+            if not _has_all_migrations():
+                yield "migrations: not all are applied"
+                return
+            now, oldest_due, last_seen = _probe()
     except DatabaseError:
         yield "database: it does not answer, or too slowly"
         return

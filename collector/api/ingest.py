@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from collector import inbox
+from collector.api.deadlines import answered_within
 from collector.api.ingest_shapes import MULTIPART, RunBatch, RunToStore, answers
 from collector.api.memory import in_flight
 from collector.api.rendering import AlwaysJSON
@@ -34,6 +35,7 @@ from collector.wire.runs import Reading
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 256 << 10
+DATABASE_SECONDS = 5.0  # an insert takes milliseconds
 MAX_DRAINED_OF_STRANGERS = 1 << 20
 MAX_TOLD = 1_000
 
@@ -58,9 +60,16 @@ class IngestView(APIView):
 
     required_scope = "ingest"
     content_negotiation_class = AlwaysJSON
+    is_known = False  # whether the sender may send; not asked of DRF, which would look again
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        with answered_within(DATABASE_SECONDS):
+            super().initial(request, *args, **kwargs)
+        self.is_known = True
 
     def handle_exception(self, exc: Exception) -> Response:
-        _drain(self.request)
+        limit = 2 * settings.INGEST_MAX_BODY_BYTES if self.is_known else MAX_DRAINED_OF_STRANGERS
+        _drain(self.request, limit)
         return super().handle_exception(exc)
 
     def ingest(self, request: Request, decode: Decode) -> Response:
@@ -69,10 +78,12 @@ class IngestView(APIView):
         Raises what `collector.api.errors` answers.
         """
         assert isinstance(request.auth, ApiKeyAuth)
-        inbox.check_backlog()  # before anything is read: a full inbox must cost little
+        with answered_within(DATABASE_SECONDS):
+            inbox.check_backlog()  # before anything is read: a full inbox must cost little
         with in_flight.account() as account:
             decoded = _decode(request, decode, account.take)
-            rejected = inbox.accept(request.auth.workspace_id, decoded)
+            with answered_within(DATABASE_SECONDS):
+                rejected = inbox.accept(request.auth.workspace_id, decoded)
         _report(decoded)
         return _answer(decoded, rejected)
 
@@ -114,15 +125,13 @@ def _let_go_of_database() -> None:
         connection.close()
 
 
-def _drain(request: Request) -> None:
+def _drain(request: Request, left: int) -> None:
     """Read on after a refusal, keeping nothing, until the sender listens.
 
     The server closes a connection whose body it did not read, and a client that is still sending sees
     that in place of the answer: to the SDKs a broken connection, to be sent again twelve times.
     """
     _let_go_of_database()
-    is_known = request.successful_authenticator is not None
-    left = 2 * settings.INGEST_MAX_BODY_BYTES if is_known else MAX_DRAINED_OF_STRANGERS
     try:
         while left > 0 and (chunk := request._request.read(READ_BYTES)):
             left -= len(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -27,6 +28,9 @@ STATUS_HINTS = frozenset({"interrupted", "cancelled", "incomplete"})
 _IGNORED = frozenset(
     {"child_runs", "execution_order", "child_execution_order", "child_run_ids", "attachments"}
 )
+# One text of this size at a time: mending takes up to 25 times its size, for a moment.
+ALONE_BYTES = 1 << 20
+_mending = threading.Lock()
 _ADDRESS = re.compile(r"lrn:agents/([^/]+)/environments/([^/]+)")
 
 
@@ -50,7 +54,10 @@ class Reading:
         self.mended_bytes += len(text)
         if self.mended_bytes > limits.max_mended_bytes:
             raise ItemTooLarge("What had to be mended", self.mended_bytes, limits.max_mended_bytes)
-        return repair(text, max_depth=max_depth)
+        if len(text) < ALONE_BYTES:
+            return repair(text, max_depth=max_depth)
+        with _mending:
+            return repair(text, max_depth=max_depth)
 
 
 def decode_run(

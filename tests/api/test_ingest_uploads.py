@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from collector import inbox
+from collector.api import ingest
 from collector.api.ingest import MAX_DRAINED_OF_STRANGERS
 from config import uploads
 from config.uploads import BodyTooSlow, Upload
@@ -130,6 +132,23 @@ def test_little_is_read_from_strangers(client: Client) -> None:
     source = Endless()
     assert post(client, source, "no key of ours").status_code == 401
     assert source.taken <= MAX_DRAINED_OF_STRANGERS
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(20)
+def test_a_database_that_hangs_is_told_as_503(
+    client: Client, make_api_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*args: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(15)")
+
+    sender = Sender(client, make_api_key("ingest"))
+    monkeypatch.setattr(inbox, "accept", hang)
+    monkeypatch.setattr(ingest, "DATABASE_SECONDS", 0.5)
+    response = sender.batch(run_fields())
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+    connection.close()
 
 
 @pytest.mark.django_db
