@@ -25,8 +25,8 @@ def report_worker(age: timedelta = timedelta()) -> None:
 def put_inbox_row(age: timedelta, not_before: datetime | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO inbox (project_id, received_at, not_before, run_count, body)"
-            " VALUES (%s, %s, %s, 1, '')",
+            "INSERT INTO inbox (project_id, received_at, not_before, run_count, size_bytes, body)"
+            " VALUES (%s, %s, %s, 1, 0, '')",
             [uuid4(), datetime.now(UTC) - age, not_before],
         )
 
