@@ -66,7 +66,9 @@ def photograph(page: Page, theme: str) -> None:
     page.wait_for_timeout(500)
     page.screenshot(path=IMAGES / f"traces-{theme}.png")
     page.goto(page.url.partition("/p/")[0] + "/p/demo-handler/traces")
-    page.locator(".run-row a", has_text="support_agent").last.click()  # the first turn of the thread
+    page.locator(
+        ".run-row a", has_text="support_agent"
+    ).last.click()  # the first turn of the thread
     page.wait_for_url("**/traces/*")
     page.locator('[role="treeitem"]:has-text("Model")').last.click()
     page.wait_for_timeout(700)
