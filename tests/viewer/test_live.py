@@ -24,10 +24,17 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("viewer.views.live.PACE_SECONDS", 0.0)
     monkeypatch.setattr("viewer.views.live.LOOK_SECONDS", 0.05)
     yield
+    # a stream that the collector ends some time later would do so in the middle of another test
+    while open_responses:
+        open_responses.pop().close()
     stop_listener()
 
 
+open_responses: list[Any] = []
+
+
 def pieces(response: Any) -> Iterator[str]:
+    open_responses.append(response)
     return (piece.decode() for piece in response.streaming_content)
 
 
