@@ -20,6 +20,7 @@ $(BIN)/python:
 
 # A lock is installed by uv where it is at hand, else by pip; both check every hash. The stamp makes the next run quick.
 define install_lock
+	@echo "installing $(1) into $(VENV)"
 	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); fi
 	@touch $@

@@ -6,7 +6,13 @@ from django.urls import URLPattern, URLResolver, include, path, re_path, registe
 
 from collector.api import health
 from collector.api.info import info
-from collector.api.ingest import create_run, ingest_batch, ingest_multipart, update_run
+from collector.api.ingest import (
+    create_feedback,
+    create_run,
+    ingest_batch,
+    ingest_multipart,
+    update_run,
+)
 from collector.api.routing import ByMethod, IdConverter, NoSuchRoute
 from collector.api.runs import RunQueryView, RunView
 from collector.api.schema import SchemaView
@@ -22,6 +28,7 @@ api: list[URLPattern] = [
     path("runs", create_run),
     path("runs/batch", ingest_batch),
     path("runs/multipart", ingest_multipart),
+    path("feedback", create_feedback),
     path("runs/query", RunQueryView.as_view()),
     path("runs/<id:run_id>", ByMethod(GET=RunView.as_view(), PATCH=update_run)),
     path("sessions", SessionListView.as_view()),
@@ -34,5 +41,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     *(path(prefix, include(api)) for prefix in PREFIXES),
     # Past all routes: a client gets JSON, not the page that a browser would.
-    re_path(r"^(?:api|v1|runs|sessions|info)(?:/.*)?$", NoSuchRoute.as_view()),
+    re_path(r"^(?:api|v1|runs|sessions|info|feedback)(?:/.*)?$", NoSuchRoute.as_view()),
 ]

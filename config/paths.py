@@ -31,6 +31,15 @@ def socket_dir() -> Path:
     return Path(tempfile.gettempdir()) / f"runwood-{name}"
 
 
+def running_address() -> str | None:
+    """Return the address that `manage.py up` on this data folder listens on, or did when it last ran."""
+    try:
+        words = (data_dir() / "lock").read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return words[-1] if words and words[-1].startswith("http://") else None
+
+
 def secret_key() -> str:
     """Return the signing key of this data folder, made on first use and readable by its owner only."""
     path = data_dir() / "secret_key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,10 +18,17 @@ DEBUG = False  # never: an error page must not show a customer's trace
 SECRET_KEY = env_secret("RUNWOOD_SECRET_KEY") or paths.secret_key()
 HOST = env_str("RUNWOOD_HOST", "127.0.0.1")
 PORT = env_int("RUNWOOD_PORT", 8000, minimum=1, maximum=65535)
-PUBLIC_URL = env_str(
-    "RUNWOOD_PUBLIC_URL",
-    f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0', '::') else HOST}:{PORT}",
-).rstrip("/")
+
+
+def _own_url() -> str:
+    """Return where a browser on this machine finds us: a command in a second terminal asks what runs."""
+    if "RUNWOOD_PORT" not in os.environ and (running := paths.running_address()):
+        return running
+    host = "localhost" if HOST in ("0.0.0.0", "::") else HOST
+    return f"http://{f'[{host}]' if ':' in host else host}:{PORT}"
+
+
+PUBLIC_URL = (env_str("RUNWOOD_PUBLIC_URL", "") or _own_url()).rstrip("/")
 ALLOWED_HOSTS = env_list("RUNWOOD_ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env_list("RUNWOOD_CSRF_TRUSTED_ORIGINS", [PUBLIC_URL])
 ROOT_URLCONF = "config.urls"

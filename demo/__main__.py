@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.tree import Tree
 from runwood import RunwoodCallbackHandler
 
+from config.paths import running_address
 from demo.agent import run_conversations
 from demo.compare import read_traces, tree
 from demo.model import SCRIPT
@@ -26,7 +27,11 @@ console = Console()
 
 
 def endpoint() -> str:
-    """Return the server's address from RUNWOOD_ENDPOINT, else from RUNWOOD_PORT."""
+    """Return the server's address: RUNWOOD_ENDPOINT, else by RUNWOOD_PORT, else of what runs on the data folder."""
+    if not {"RUNWOOD_ENDPOINT", "RUNWOOD_PORT"} & set(os.environ) and (
+        running := running_address()
+    ):
+        return running
     return (
         os.environ.get("RUNWOOD_ENDPOINT")
         or f"http://127.0.0.1:{os.environ.get('RUNWOOD_PORT', '8000')}"

@@ -36,6 +36,7 @@ SIGNED_IN: list[tuple[str, View, str]] = [
     ("projects", projects.project_list, "project-list"),
     ("projects/new", projects.connect, "connect"),
     ("projects/new/stream", live.connect_stream, "connect-stream"),
+    ("p/<project:project>", RedirectView.as_view(pattern_name="trace-list"), "project"),
     ("p/<project:project>/setup", projects.project_setup, "project-setup"),
     ("p/<project:project>/setup/stream", live.project_setup_stream, "project-setup-stream"),
     ("p/<project:project>/traces", traces.trace_list, "trace-list"),

@@ -8,10 +8,17 @@ from uuid import UUID
 
 import msgspec
 
-from collector.wire.errors import InvalidField, ItemTooLarge, MalformedItem
+from collector.wire.errors import (
+    EmptyBody,
+    InvalidField,
+    ItemError,
+    ItemTooLarge,
+    MalformedItem,
+    MalformedJson,
+)
 from collector.wire.fields import json_type, read_text, read_time, read_uuid, storable
 from collector.wire.jsontext import is_utf8
-from collector.wire.operations import FeedbackOperation
+from collector.wire.operations import DecodedRequest, FeedbackOperation, Rejection
 from collector.wire.payloads import keep_payload
 from collector.wire.runs import Reading
 
@@ -68,6 +75,24 @@ def decode_feedback(
         other=msgspec.json.encode(other) if other else b"",
         **{name: _json(name, fields.get(name), reading) for name in _JSON},
     )
+
+
+def decode_feedback_body(body: bytes, reading: Reading) -> DecodedRequest:
+    """Decode the body of POST /feedback: one feedback object.
+
+    Raises:
+        BodyError: there is nothing, or no JSON.
+    """
+    if not body.strip():
+        raise EmptyBody
+    decoded = DecodedRequest()
+    try:
+        decoded.feedback.append(decode_feedback(body, reading))
+    except MalformedItem as exc:
+        raise MalformedJson(exc.reason) from exc
+    except ItemError as exc:
+        decoded.rejected.append(Rejection(id="", reason=exc.reason, code=exc.code))
+    return decoded
 
 
 def _cut(text: str | None, max_chars: int) -> str | None:

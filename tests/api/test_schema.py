@@ -25,6 +25,7 @@ def test_every_route_is_described_once(schema: dict[str, Any]) -> None:
         for path, methods in schema["paths"].items()
         for method in methods
     } == {
+        ("/feedback", "post"),
         ("/info", "get"),
         ("/runs", "post"),
         ("/runs/batch", "post"),

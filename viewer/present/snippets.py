@@ -48,6 +48,7 @@ def _shell(text: str) -> tuple[Kind, str]:
 
 def _handler(endpoint: str, key: str, project: str) -> list[tuple[Kind, str]]:
     return [
+        ("note", "# pip install ./client, in Runwood's repository\n"),
         ("word", "from"), ("plain", " runwood "), ("word", "import"), ("plain", " RunwoodCallbackHandler\n"),
         ("plain", "handler = RunwoodCallbackHandler(endpoint="), _literal(endpoint),
         ("plain", ", api_key="), _literal(key), ("plain", ", project="), _literal(project), ("plain", ")\n"),
@@ -59,7 +60,7 @@ def _environment(endpoint: str, key: str, project: str) -> list[tuple[Kind, str]
     return [
         ("plain", "export LANGSMITH_TRACING="), ("string", "true"),
         ("plain", " LANGSMITH_PROJECT="), _shell(project),
-        ("plain", "\nexport LANGSMITH_ENDPOINT="), _shell(endpoint),
+        ("plain", "\nexport LANGSMITH_ENDPOINT="), _shell(f"{endpoint}/api/v1"),
         ("plain", "\nexport LANGSMITH_API_KEY="), _shell(key),
     ]  # fmt: skip
 
