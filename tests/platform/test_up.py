@@ -35,7 +35,7 @@ def is_ready(installation: Installation) -> bool:
 def test_it_prints_its_address_and_a_sign_in_link(running: Installation) -> None:
     lines = running.log.read_text().splitlines()
     assert f"ready: http://127.0.0.1:{running.port}" in lines
-    assert any(re.search(r"http://localhost:\d+/sign-in/[\w-]{43}$", line) for line in lines)
+    assert any(re.search(r"http://127\.0\.0\.1:\d+/sign-in/[\w-]{43}$", line) for line in lines)
 
 
 def test_another_terminal_reaches_the_same_database(running: Installation) -> None:
