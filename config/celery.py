@@ -20,7 +20,7 @@ def _broker_options() -> dict[str, Any]:
         return {"visibility_timeout": 300, "socket_timeout": 2, "socket_connect_timeout": 2}
     return {
         "conn_string": settings.DATABASE_DIRECT_URL,
-        "init_extension": False,  # pgmq comes as plain SQL (collector migration), not as an extension
+        "init_extension": False,  # its schema is plain SQL (config.postgres.install_broker)
         "visibility_timeout": 300,
         "use_notify": True,
         "notify_throttle_interval_ms": 0,
@@ -44,7 +44,6 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,  # pgmq caps queue names at 47 characters; reply queues are longer
     worker_send_task_events=False,
-    worker_max_memory_per_child=600_000,  # KiB
     worker_hijack_root_logger=False,
     beat_schedule={
         "seal": {"task": "collector.tasks.seal", "schedule": 5.0, "options": {"expires": 30}},

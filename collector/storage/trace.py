@@ -20,7 +20,6 @@ TYPES = (
     "int4", "int4", "int8", "int8", "int8", "numeric",
     "text", "text", "text", "text", "text", "text[]", "text", "text", "text",
 )  # fmt: skip
-KEY_COLUMNS = COLUMNS[:3]
 
 
 class TraceRow:
