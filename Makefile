@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/client/src
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev browser up demo test test-fast lint format typecheck bench screenshots compose-check lock clean
+.PHONY: help install install-dev browser up demo test test-fast lint format typecheck bench compatibility screenshots compose-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ typecheck: install-dev ## check types alone
 
 bench: install-dev ## measure ingest (docs/performance.md); minutes
 	@$(BIN)/python -m benchmarks.ingest
+
+compatibility: install-dev ## run the clients' real packages, and write docs/compatibility.md
+	@$(BIN)/python -m pytest tests/contract --write-compatibility
 
 screenshots: install-dev browser ## take the pictures in docs/img
 	@$(BIN)/python -m scripts.screenshots
