@@ -58,6 +58,10 @@ class Project(models.Model):
     description = models.TextField(blank=True, default="")
     extra = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    end_time = models.DateTimeField(null=True, blank=True)  # of an experiment
+    # Datasets are to come: an experiment is a project that names the one it ran over.
+    reference_dataset_id = models.UUIDField(null=True, blank=True)
+    default_dataset_id = models.UUIDField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -100,3 +104,100 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user}"
+
+
+class ModelPrice(models.Model):
+    """What a workspace says a model costs. Wins over the bundled prices.
+
+    A row is never changed but to be retired: runs that were priced by it can still show how.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="model_prices")
+    model_pattern = models.CharField(max_length=256)  # RE2, searched in the model's name
+    provider = models.CharField(max_length=120, blank=True, default="")  # "": any
+    prices = models.JSONField(default=dict)  # unit → USD per million tokens, as decimal text
+    start_date = models.DateField(null=True, blank=True)  # runs that started before are not priced
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.CharField(max_length=150, blank=True, default="")
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider or 'any'}/{self.model_pattern}"
+
+
+class AppliedPrice(models.Model):
+    """A price as it was applied to runs: never changed, so that an old cost can be explained.
+
+    Its id is made of its content. Runs point to it by `price_id`; no foreign key (docs/decisions/0003-keys.md).
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    source = models.CharField(max_length=120)  # "genai-prices 0.2.3" or "price table"
+    model_price_id = models.UUIDField(null=True)  # the row of the price table
+    provider = models.CharField(max_length=120, blank=True, default="")
+    model = models.CharField(max_length=256)
+    prices = models.JSONField(default=dict)
+    start_date = models.DateField(null=True)
+    first_applied_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model} by {self.source}"
+
+
+class SharedRun(models.Model):
+    """A run that whoever has the token may read, with all that lies below it."""
+
+    token = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="shared_runs")
+    run_id = models.UUIDField()
+    trace_id = models.UUIDField()
+    day = models.DateField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "run_id"], name="shared_run_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"share of run {self.run_id}"
+
+
+class FeedbackToken(models.Model):
+    """Lets whoever has it add feedback with one key to one run, until it expires."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="feedback_tokens")
+    run_id = models.UUIDField()
+    feedback_key = models.CharField(max_length=180)
+    feedback_config = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"token for {self.feedback_key} on run {self.run_id}"
+
+
+class FeedbackConfig(models.Model):
+    """What scores of one feedback key mean in a workspace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="feedback_configs"
+    )
+    feedback_key = models.CharField(max_length=180)
+    feedback_config = models.JSONField(default=dict)
+    is_lower_score_better = models.BooleanField(null=True, blank=True)
+    is_enforced = models.BooleanField(default=False)
+    modified_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["workspace", "feedback_key"], name="feedback_config_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.feedback_key

@@ -13,13 +13,17 @@ TRACE_COLUMNS = """trace.start_time, trace.id, trace.project_id, trace.day, trac
  trace.run_type, trace.status, trace.end_time, trace.first_token_time, trace.inputs_preview,
  trace.outputs_preview, trace.error, trace.tags, trace.thread_id, trace.user_id, trace.run_count,
  trace.ended_count, trace.error_count, trace.prompt_tokens, trace.completion_tokens,
- trace.total_tokens, trace.total_cost, trace.last_heard_at"""
+ trace.total_tokens, trace.total_cost, trace.last_heard_at, trace.prompt_cost,
+ trace.completion_cost"""
 
 RUN_COLUMNS = """run.start_time, run.id, run.project_id, run.day, run.trace_id, run.parent_run_id,
  run.name, run.run_type, run.status, run.end_time, run.first_token_time, run.model, run.thread_id,
  run.user_id, run.tags, run.inputs_preview, run.outputs_preview, run.error, run.prompt_tokens,
  run.completion_tokens, run.total_tokens, run.total_cost, coalesce(run.position, run.start_time),
- run.prompt_cost, run.completion_cost"""
+ run.prompt_cost, run.completion_cost, run.provider, run.usage_details, run.price_id,
+ run.reference_example_id, run.subtree_prompt_tokens, run.subtree_completion_tokens,
+ run.subtree_total_tokens, run.subtree_prompt_cost, run.subtree_completion_cost,
+ run.subtree_total_cost"""
 
 # What a trace's status is shown as; needs the parameter silent_before.
 SHOWN_STATUS = """(CASE WHEN trace.status = 'running' AND trace.last_heard_at < %(silent_before)s
@@ -49,7 +53,7 @@ def trace_summary(row: Row, silent: datetime) -> TraceSummary:
     (start_time, id_, project_id, day, has_root, name, run_type, status, end_time,
      first_token_time, inputs_preview, outputs_preview, error, tags, thread_id, user_id, run_count,
      ended_count, error_count, prompt_tokens, completion_tokens, total_tokens, total_cost,
-     last_heard_at) = row  # fmt: skip
+     last_heard_at, prompt_cost, completion_cost) = row  # fmt: skip
     return TraceSummary(
         id=id_,
         project_id=project_id,
@@ -76,6 +80,8 @@ def trace_summary(row: Row, silent: datetime) -> TraceSummary:
         total_tokens=total_tokens,
         total_cost=total_cost,
         last_heard_at=last_heard_at,
+        prompt_cost=prompt_cost,
+        completion_cost=completion_cost,
     )
 
 
@@ -84,7 +90,9 @@ def run_summary(row: Row, last_heard_at: datetime | None, silent: datetime) -> R
     (start_time, id_, project_id, day, trace_id, parent_run_id, name, run_type, status, end_time,
      first_token_time, model, thread_id, user_id, tags, inputs_preview, outputs_preview, error,
      prompt_tokens, completion_tokens, total_tokens, total_cost, position, prompt_cost,
-     completion_cost) = row  # fmt: skip
+     completion_cost, provider, usage_details, price_id, reference_example_id,
+     subtree_prompt_tokens, subtree_completion_tokens, subtree_total_tokens, subtree_prompt_cost,
+     subtree_completion_cost, subtree_total_cost) = row  # fmt: skip
     return RunSummary(
         id=id_,
         project_id=project_id,
@@ -112,4 +120,14 @@ def run_summary(row: Row, last_heard_at: datetime | None, silent: datetime) -> R
         position=position,
         prompt_cost=prompt_cost,
         completion_cost=completion_cost,
+        provider=provider,
+        usage_details=usage_details,
+        price_id=price_id,
+        reference_example_id=reference_example_id,
+        subtree_prompt_tokens=subtree_prompt_tokens,
+        subtree_completion_tokens=subtree_completion_tokens,
+        subtree_total_tokens=subtree_total_tokens,
+        subtree_prompt_cost=subtree_prompt_cost,
+        subtree_completion_cost=subtree_completion_cost,
+        subtree_total_cost=subtree_total_cost,
     )

@@ -96,6 +96,8 @@ class TraceSummary:
     total_tokens: int
     total_cost: Decimal | None
     last_heard_at: datetime
+    prompt_cost: Decimal | None = None
+    completion_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,17 @@ class RunSummary:
     )
     prompt_cost: Decimal | None = None
     completion_cost: Decimal | None = None
+    provider: str | None = None
+    usage_details: dict[str, Any] | None = None  # shape: collector/storage/usage.py
+    price_id: UUID | None = None  # of the applied price that the cost was computed by
+    reference_example_id: UUID | None = None
+    # Sums over the run and all below it, known once the trace was rolled up; None: what it has itself
+    subtree_prompt_tokens: int | None = None
+    subtree_completion_tokens: int | None = None
+    subtree_total_tokens: int | None = None
+    subtree_prompt_cost: Decimal | None = None
+    subtree_completion_cost: Decimal | None = None
+    subtree_total_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,10 @@ def _merge_run(
     return MergedRun(row, prune([_payload_layer(*item) for item in versions]))
 
 
-_SCALARS = ("name", "run_type", "parent_run_id", "start_time", "end_time", "tags")
+_SCALARS = (
+    "name", "run_type", "parent_run_id", "start_time", "end_time", "tags", "reference_example_id",
+    "span_id",
+)  # fmt: skip
 
 
 def _set_scalars(row: RunRow, version: int, operation: RunOperation) -> None:
@@ -119,7 +122,7 @@ def _set_derived(
         row.set("model", version, model)
     tokens = find_tokens(metadata, outputs)
     if tokens is not None:
-        row.set("prompt_tokens", version, *tokens)
+        row.set("prompt_tokens", version, *tokens, None)
     first_token_time = _first_token_time(operation.events)
     if first_token_time is not None:
         row.set("first_token_time", version, first_token_time)

@@ -21,7 +21,7 @@ REGISTERS: tuple[tuple[str, ...], ...] = (
     ("start_time",),
     ("end_time",),
     ("first_token_time",),
-    ("prompt_tokens", "completion_tokens", "total_tokens"),
+    ("prompt_tokens", "completion_tokens", "total_tokens", "usage_details"),
     ("prompt_cost", "completion_cost", "total_cost"),
     ("name",),
     ("run_type",),
@@ -33,21 +33,29 @@ REGISTERS: tuple[tuple[str, ...], ...] = (
     ("inputs_preview",),
     ("outputs_preview",),
     ("error",),
+    ("provider",),
+    ("reference_example_id",),
+    ("span_id",),
 )
 NUMBER = {columns[0]: number for number, columns in enumerate(REGISTERS)}
 POSITION, START_TIME, STATUS = NUMBER["position"], NUMBER["start_time"], NUMBER["status"]
+COST = NUMBER["prompt_cost"]
 
 COLUMNS = (
     "project_id", "id", "trace_id", "parent_run_id", "position", "start_time", "end_time", "first_token_time",
     "day", "prompt_tokens", "completion_tokens", "total_tokens", "prompt_cost", "completion_cost", "total_cost",
     "name", "run_type", "status", "model", "thread_id", "user_id", "tags", "inputs_preview", "outputs_preview",
-    "error", "versions",
+    "error", "provider", "usage_details", "reference_example_id", "span_id", "price_id",
+    "subtree_prompt_tokens", "subtree_completion_tokens", "subtree_total_tokens",
+    "subtree_prompt_cost", "subtree_completion_cost", "subtree_total_cost", "versions",
 )  # fmt: skip
 TYPES = (
     "uuid", "uuid", "uuid", "uuid", "timestamptz", "timestamptz", "timestamptz", "timestamptz",
     "date", "int4", "int4", "int4", "numeric", "numeric", "numeric",
     "text", "text", "text", "text", "text", "text", "text[]", "text", "text",
-    "text", "bytea",
+    "text", "text", "jsonb", "uuid", "int8", "uuid",
+    "int8", "int8", "int8",
+    "numeric", "numeric", "numeric", "bytea",
 )  # fmt: skip
 
 # Only these count towards totals: parents of every type carry copies of a model's usage.
@@ -86,6 +94,20 @@ class RunRow:
     inputs_preview: str | None
     outputs_preview: str | None
     error: str | None
+    provider: str | None
+    usage_details: dict[str, Any] | None  # collector/storage/usage.py gives the shape
+    reference_example_id: UUID | None
+    span_id: int | None
+    price_id: (
+        UUID | None
+    )  # what a computed cost was computed by; None where the client said the cost
+    # Sums over the run and all below it; None where that is what the run itself has
+    subtree_prompt_tokens: int | None
+    subtree_completion_tokens: int | None
+    subtree_total_tokens: int | None
+    subtree_prompt_cost: Decimal | None
+    subtree_completion_cost: Decimal | None
+    subtree_total_cost: Decimal | None
     column_versions: dict[int, int]
 
     def __init__(
@@ -115,6 +137,11 @@ class RunRow:
     @property
     def is_root(self) -> bool:
         return self.id == self.trace_id
+
+    @property
+    def has_client_cost(self) -> bool:
+        """Whether the client said what it cost: then nothing is computed."""
+        return COST in self.column_versions
 
     @property
     def is_counted(self) -> bool:

@@ -14,11 +14,12 @@ COLUMNS = (
     "project_id", "id", "day", "start_time", "end_time", "first_token_time", "has_root", "run_count",
     "ended_count", "error_count", "prompt_tokens", "completion_tokens", "total_tokens", "total_cost",
     "name", "run_type", "status", "thread_id", "user_id", "tags", "inputs_preview", "outputs_preview", "error",
+    "prompt_cost", "completion_cost",
 )  # fmt: skip
 TYPES = (
     "uuid", "uuid", "date", "timestamptz", "timestamptz", "timestamptz", "bool", "int4",
     "int4", "int4", "int8", "int8", "int8", "numeric",
-    "text", "text", "text", "text", "text", "text[]", "text", "text", "text",
+    "text", "text", "text", "text", "text", "text[]", "text", "text", "text", "numeric", "numeric",
 )  # fmt: skip
 
 
@@ -50,6 +51,8 @@ class TraceRow:
     inputs_preview: str | None
     outputs_preview: str | None
     error: str | None
+    prompt_cost: Decimal | None
+    completion_cost: Decimal | None
 
     @classmethod
     def from_database(cls, values: Sequence[Any]) -> TraceRow:
@@ -73,6 +76,8 @@ class TraceRow:
         for column in ("prompt_tokens", "completion_tokens", "total_tokens"):
             change = _counted(new, column) - _counted(old, column)
             setattr(self, column, getattr(self, column) + change)
+        for column in ("prompt_cost", "completion_cost", "total_cost"):
+            self._add_cost(column, _counted_cost(old, column), _counted_cost(new, column))
         if new.first_token_time is not None:
             self.first_token_time = min(
                 self.first_token_time or new.first_token_time, new.first_token_time
@@ -81,6 +86,10 @@ class TraceRow:
             self._take_face(new)
         elif not self.has_root:
             self.start_time = min(self.start_time, new.start_time)
+
+    def _add_cost(self, column: str, old: Decimal | None, new: Decimal | None) -> None:
+        if old != new:
+            setattr(self, column, (getattr(self, column) or 0) + (new or 0) - (old or 0))
 
     def _take_face(self, root: RunRow) -> None:
         self.has_root = True
@@ -93,3 +102,7 @@ class TraceRow:
 
 def _counted(row: RunRow | None, column: str) -> int:
     return getattr(row, column) or 0 if row is not None and row.is_counted else 0
+
+
+def _counted_cost(row: RunRow | None, column: str) -> Decimal | None:
+    return getattr(row, column) if row is not None and row.is_counted else None

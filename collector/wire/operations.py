@@ -41,6 +41,8 @@ class RunOperation(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     error: str | None = None
     tags: list[str] | None = None
     reference_example_id: UUID | None = None
+    # Of an OpenTelemetry span, as a signed 64-bit number: by it other spans name it as their parent
+    span_id: int | None = None
     # Payloads, JSON text
     inputs: bytes = b""
     outputs: bytes = b""

@@ -124,6 +124,7 @@ def make_operation(
         error=error,
         tags=run.tags and _tags(run.tags, limits, notes),
         reference_example_id=run.reference_example_id,
+        span_id=None,
         other=_other(other, limits, notes) if other else b"",
         notes=notes or None,
         **payloads,

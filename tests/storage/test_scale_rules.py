@@ -19,7 +19,7 @@ from tests.factories import START, make_run, store_runs
 
 pytestmark = pytest.mark.django_db
 
-PARTITIONED = {"run", "trace", "payload", "attachment"}
+PARTITIONED = {"run", "trace", "payload", "attachment", "trace_terms"}
 HOT = PARTITIONED | {"feedback", "inbox", "dead_letter", "follow_up"}
 
 
