@@ -10,7 +10,6 @@ there.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,51 +19,73 @@ Kind = Literal[
     "metadata_key", "metadata", "input_key", "input", "output_key", "output",
 ]  # fmt: skip
 
-# A trace or run that says too much to note all of it.
+# Stands among the terms of a trace that says more than is noted: perhaps it says anything.
 OVERFLOW = 0
 MAX_TERMS_PER_TRACE = 2_000
 
-MAX_PAIRS = 100  # of one payload
-MAX_DEPTH = 8
+# Of one payload, filters see this much: deeper or later values are stored and shown, not found by key.
+MAX_PAIRS = 200
+MAX_DEPTH = 12
 MAX_VALUE_CHARACTERS = 250  # of a term; readers compare whole values
 _SIGN = 1 << 31
+_MAX_KNOWN = 100_000
+
+
+class Terms:
+    """Makes the terms of one project, and remembers those that it made: most facts come again and again."""
+
+    def __init__(self, project_id: UUID) -> None:
+        self._seed = zlib.crc32(project_id.bytes)
+        self._known: dict[tuple[Kind, str, str | None], int] = {}
+
+    def term(self, kind: Kind, key: str, value: str | None = None) -> int:
+        """Return the hash of one fact as a signed 32-bit number, never OVERFLOW.
+
+        `key` is the name, tag or model itself, or the dotted path of a pair; "" for an error.
+        """
+        fact = (kind, key, value)
+        known = self._known.get(fact)
+        if known is None:
+            text = kind + "\0" + key
+            if value is not None:
+                text += "\0" + value[:MAX_VALUE_CHARACTERS]
+            number = zlib.crc32(text.encode("utf-8", "surrogatepass"), self._seed)
+            known = (number - _SIGN) or 1
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[fact] = known
+        return known
 
 
 def term(project_id: UUID, kind: Kind, key: str, value: str | None = None) -> int:
-    """Return the hash of one fact as a signed 32-bit number, never OVERFLOW.
+    """Return the hash of one fact, as `Terms.term` does."""
+    return Terms(project_id).term(kind, key, value)
 
-    `key` is the name, tag or model itself, or the dotted path of a pair; "" for an error.
+
+def flatten(value: Any) -> list[tuple[str, str]]:
+    """Return (dotted path, value as text) of the leaves of a JSON object in their order; arrays add no step.
+
+    `{"messages": [{"content": "hi"}]}` gives `messages.content` → `hi`. At most MAX_PAIRS, from no deeper
+    than MAX_DEPTH.
     """
-    text = f"{kind}\0{key}" if value is None else f"{kind}\0{key}\0{value[:MAX_VALUE_CHARACTERS]}"
-    number = zlib.crc32(text.encode("utf-8", "surrogatepass"), zlib.crc32(project_id.bytes))
-    return (number - _SIGN) or 1
+    leaves: list[tuple[str, str]] = []
+    if isinstance(value, (dict, list)):
+        _flatten("", value, 0, leaves)
+    return leaves
 
 
-def flatten(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield (dotted path, value as text) of the leaves of a JSON object, depth first; arrays add no step.
-
-    `{"messages": [{"content": "hi"}]}` gives `messages.content` → `hi`. Ends after MAX_PAIRS leaves, and
-    then yields one pair of empty texts: there was more.
-    """
-    count = 0
-    # Of (path, value): a stack keeps hostile depth off the interpreter's.
-    stack: list[tuple[str, Any, int]] = [("", value, 0)]
-    while stack:
-        path, item, depth = stack.pop()
-        if isinstance(item, dict) and depth < MAX_DEPTH:
-            children = [
-                (f"{path}.{key}" if path else str(key), child, depth + 1)
-                for key, child in item.items()
-            ]
-            stack.extend(reversed(children))
-        elif isinstance(item, list) and depth < MAX_DEPTH:
-            stack.extend((path, child, depth + 1) for child in reversed(item))
-        elif path:
-            if count == MAX_PAIRS or isinstance(item, (dict, list)):
-                yield "", ""
-                return
-            count += 1
-            yield path, as_text(item)
+def _flatten(path: str, value: Any, depth: int, leaves: list[tuple[str, str]]) -> None:
+    if depth >= MAX_DEPTH:
+        return
+    is_object = isinstance(value, dict)
+    for key, child in value.items() if is_object else enumerate(value):
+        if len(leaves) >= MAX_PAIRS:
+            return
+        below = (f"{path}.{key}" if path else str(key)) if is_object else path
+        if isinstance(child, (dict, list)):
+            _flatten(below, child, depth + 1, leaves)
+        elif below:
+            leaves.append((below, as_text(child)))
 
 
 def as_text(value: Any) -> str:
