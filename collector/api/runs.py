@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -26,20 +26,13 @@ from collector.api.parsing import (
     parse_uuids,
 )
 from collector.api.responses import json_response
-from collector.api.serializers import PAYLOAD_FIELDS, RunParts, serialize_run
+from collector.api.run_parts import fill_page
+from collector.api.serializers import serialize_run
 from collector.auth import key_auth
 from collector.reads import runs as reads
 from collector.reads.errors import BadCursor, ReadTimeout
-from collector.reads.feedback import summarize_feedback
-from collector.reads.lineage import Lineage, Lineages
-from collector.reads.payloads import iterate_payloads, payload_bytes
-from collector.reads.traces import find_traces_of_roots
-from collector.reads.types import RunFilter, RunSummary, RunTest
-from collector.storage.blocks import RunPayload
+from collector.reads.types import RunFilter, RunTest
 
-# A page ends early where its payloads pass this; its cursor goes on behind the last run that it holds.
-MAX_PAGE_BYTES = 32 << 20
-ID_BYTES = 39  # of JSON
 # The SDKs take an empty page for the last one, so a rare filter is given long to find something.
 QUERY_SECONDS = 8.0
 
@@ -92,7 +85,7 @@ class RunQueryView(APIView):
             raise QueryTooBroad from error
         if page.scanned_to is not None and not page.items:
             raise QueryTooBroad
-        found = list(_fill_page(page.items, query.selected))
+        found = list(fill_page(page.items, query.selected))
         next_cursor = page.next_cursor
         if len(found) < len(page.items):
             next_cursor = reads.run_cursor(found[-1].run, is_descending=query.is_descending)
@@ -121,58 +114,8 @@ class RunView(APIView):
         )
         if run is None:
             raise NotFound(f"There is no run {run_id}, or it is not stored yet.")
-        (parts,) = _fill_page([run], None)
+        (parts,) = fill_page([run], None)
         return json_response(serialize_run(parts, None))
-
-
-def _fill_page(runs: Sequence[RunSummary], selected: frozenset[str] | None) -> Iterator[RunParts]:
-    """Yield the runs with all that was asked for, until they fill a page."""
-    if not runs:
-        return
-    wants_feedback = selected is None or "feedback_stats" in selected
-    lineages = Lineages(runs)
-    feedback = summarize_feedback(runs) if wants_feedback else {}
-    roots = [run for run in runs if run.id == run.trace_id]
-    traces = find_traces_of_roots(roots) if roots else {}
-    size = 0
-    for number, (run, payload) in enumerate(_payloads(runs, selected), start=1):
-        lineage = lineages.of(run)
-        trace = traces.get((run.project_id, run.day, run.id))
-        yield RunParts(run, lineage, payload, trace, feedback.get((run.project_id, run.id), {}))
-        size += payload_bytes(payload) + _lineage_bytes(lineage, selected)
-        if size > MAX_PAGE_BYTES and not _are_one_place(runs[number - 1 : number + 1]):
-            return
-
-
-def _lineage_bytes(lineage: Lineage, selected: frozenset[str] | None) -> int:
-    """Return what a deep run takes by being deep: 100 of them, 10,000 levels down, are 100 MB."""
-    size = len(lineage.dotted_order)
-    if selected is None or "parent_run_ids" in selected:
-        size += len(lineage.parent_run_ids) * ID_BYTES
-    return size
-
-
-def _are_one_place(runs: Sequence[RunSummary]) -> bool:
-    """Return whether a run and the next one are one in the order: no cursor can stand between them."""
-    return len(runs) == 2 and len({(run.start_time, run.id) for run in runs}) == 1
-
-
-def _payloads(
-    runs: Sequence[RunSummary], selected: frozenset[str] | None
-) -> Iterator[tuple[RunSummary, RunPayload]]:
-    """Read no payloads where none are asked for."""
-    if selected is None or selected & PAYLOAD_FIELDS:
-        yield from iterate_payloads(runs)
-    elif "error" in selected:
-        texts = {
-            (run.project_id, run.day, run.id): payload
-            for run, payload in iterate_payloads([run for run in runs if run.error])
-        }
-        for run in runs:
-            yield run, texts.get((run.project_id, run.day, run.id)) or RunPayload()
-    else:
-        for run in runs:
-            yield run, RunPayload()
 
 
 def parse_run_query(request: Request) -> RunQuery:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from collector.api import run_parts
 from collector.api import runs as api
 from collector.api.filters import parse_filter
 from collector.models import Project, Workspace
@@ -188,7 +189,7 @@ def test_the_whole_error_comes_although_the_list_keeps_its_first_line(
 def test_a_page_of_large_payloads_ends_early_and_goes_on_where_it_ended(
     ask: Callable[..., Any], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 250)
+    monkeypatch.setattr(run_parts, "MAX_PAGE_BYTES", 250)
     for number in range(5):
         text = json.dumps({"x": "x" * 100}).encode()
         store_runs(
@@ -226,7 +227,7 @@ def test_a_page_of_deep_runs_ends_early_too(
     for number in range(1, 400):
         chain.append(make_run(chain[-1], name=str(number), after_seconds=0.001))
     store_runs(project.id, *chain)
-    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 100_000)
+    monkeypatch.setattr(run_parts, "MAX_PAGE_BYTES", 100_000)
     pages = pages_of(ask, session=[str(project.id)], select=select)
     found = [int(name) for page in pages for name in names(page)]
     assert found == list(range(399, -1, -1))
@@ -240,7 +241,7 @@ def test_a_page_that_ends_early_does_not_part_one_run_in_two_projects(
     run = make_run()
     for project_id in (project.id, other.id):
         store_runs(project_id, run, make_run(start_time=START - SECOND))
-    monkeypatch.setattr(api, "MAX_PAGE_BYTES", 1)
+    monkeypatch.setattr(run_parts, "MAX_PAGE_BYTES", 1)
     pages = pages_of(ask, session=[str(project.id), str(other.id)])
     assert [len(names(page)) for page in pages] == [2, 1, 1]
 
