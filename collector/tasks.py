@@ -8,7 +8,7 @@ from celery import shared_task
 
 from collector.drain import drain_lane
 from collector.storage.partitions import ensure_coming_days
-from collector.storage.seal import seal_due_traces
+from collector.storage.seal import follow_up_due_traces
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,8 +19,8 @@ def drain(lane_id: str) -> int:
 
 @shared_task  # type: ignore[untyped-decorator]
 def seal() -> int:
-    """Fold the blocks of traces that have gone quiet; return how many traces."""
-    return seal_due_traces()
+    """Roll up and seal the traces that have gone quiet; return how many."""
+    return follow_up_due_traces()
 
 
 @shared_task  # type: ignore[untyped-decorator]

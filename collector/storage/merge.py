@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from collector.storage import jsonvalue
 from collector.storage.blocks import PayloadLayer, prune
 from collector.storage.preview import preview
-from collector.storage.row import STATUS_HINTS, RunRow
-from collector.storage.usage import find_model, find_tokens
+from collector.storage.row import COUNTED_RUN_TYPES, STATUS_HINTS, RunRow
+from collector.storage.terms import OVERFLOW, Kind, Terms, flatten
+from collector.storage.usage import find_exact_usage, find_model, find_provider, find_usage
 from collector.storage.versions import operation_version
 from collector.wire.dotted_order import last_segment_time
 from collector.wire.fields import utc
@@ -31,13 +33,14 @@ MAX_INDEXED_CHARACTERS = 256  # a longer value would not fit an index page
 
 
 class MergedRun:
-    """All that one drain says of one run: its row so far, and its payload layers, lowest first."""
+    """All that one drain says of one run: its row so far, its payload layers, lowest first, its terms."""
 
-    __slots__ = ("layers", "row")
+    __slots__ = ("layers", "row", "terms")
 
-    def __init__(self, row: RunRow, layers: list[PayloadLayer]) -> None:
+    def __init__(self, row: RunRow, layers: list[PayloadLayer], terms: set[int]) -> None:
         self.row = row
         self.layers = layers
+        self.terms = terms
 
 
 def merge_operations(project_id: UUID, operations: Iterable[RunOperation]) -> list[MergedRun]:
@@ -48,10 +51,48 @@ def merge_operations(project_id: UUID, operations: Iterable[RunOperation]) -> li
         assert operation.day is not None
         key = (operation.day, operation.trace_id, operation.id)
         groups.setdefault(key, {}).setdefault(operation_version(operation), operation)
+    payload_terms = PayloadTerms(_terms(project_id))
     return [
-        _merge_run(project_id, *key, sorted(versions.items()))
+        _merge_run(project_id, *key, sorted(versions.items()), payload_terms)
         for key, versions in sorted(groups.items())
     ]
+
+
+@lru_cache(maxsize=64)
+def _terms(project_id: UUID) -> Terms:
+    return Terms(project_id)
+
+
+class PayloadTerms:
+    """The terms of payloads, each made once a drain: a chain's inputs are its first step's as well."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self._made: dict[tuple[Kind, bytes], set[int]] = {}
+
+    def of(self, kind: Kind, key_kind: Kind, payload: bytes, value: Any) -> set[int]:
+        """Return the terms of a payload and its parsed value, which is None where it was too large."""
+        made = self._made.get((kind, payload))
+        if made is None:
+            made = {OVERFLOW} if value is None and len(payload) > MAX_PREVIEWED_BYTES else set()
+            term = self.terms.term
+            for path, text in flatten(value):
+                made.add(term(key_kind, path))
+                made.add(term(kind, path, text))
+            self._made[kind, payload] = made
+        return made
+
+    def of_row(self, row: RunRow) -> set[int]:
+        """Return the terms of what stands in the row."""
+        term = self.terms.term
+        made = {term("tag", tag) for tag in row.tags or ()}
+        if row.name is not None:
+            made.add(term("name", row.name))
+        if row.model is not None:
+            made.add(term("model", row.model))
+        if row.error:
+            made.add(term("error", ""))
+        return made
 
 
 def _merge_run(
@@ -60,6 +101,7 @@ def _merge_run(
     trace_id: UUID,
     run_id: UUID,
     versions: list[tuple[int, RunOperation]],
+    payload_terms: PayloadTerms,
 ) -> MergedRun:
     heard_at = min(operation.received_at for _, operation in versions)
     row = RunRow(project_id, day, trace_id, run_id, heard_at)
@@ -67,19 +109,27 @@ def _merge_run(
     # outputs also give model and tokens, which a higher operation may lack.
     top_inputs = max((version for version, operation in versions if operation.inputs), default=0)
     extra: tuple[bytes, dict[str, Any]] = (b"", {})
+    terms: set[int] = set()
     for version, operation in versions:
         _set_scalars(row, version, operation)
         if version == top_inputs:
-            row.set("inputs_preview", version, _preview(operation.inputs)[0])
+            text, inputs = _preview(operation.inputs)
+            row.set("inputs_preview", version, text)
+            terms |= payload_terms.of("input", "input_key", operation.inputs, inputs)
         if operation.extra != extra[0]:  # an update often repeats its create's
             extra = (operation.extra, jsonvalue.parse_object(operation.extra))
+            terms |= payload_terms.of(
+                "metadata", "metadata_key", operation.extra, extra[1].get("metadata")
+            )
         outputs = None
         if operation.outputs:
             text, outputs = _preview(operation.outputs)
             row.set("outputs_preview", version, text)
+            terms |= payload_terms.of("output", "output_key", operation.outputs, outputs)
         _set_derived(row, version, operation, extra[1] if operation.extra else {}, outputs)
     row.settle()
-    return MergedRun(row, prune([_payload_layer(*item) for item in versions]))
+    terms |= payload_terms.of_row(row)
+    return MergedRun(row, prune([_payload_layer(*item) for item in versions]), terms)
 
 
 _SCALARS = (
@@ -117,23 +167,44 @@ def _set_derived(
     user_id = _word(metadata.get("user_id")) or _word(metadata.get("ls_user_id"))
     if user_id is not None:
         row.set("user_id", version, user_id)
-    model = _word(find_model(extra, metadata, outputs))
+    is_model = operation.run_type in (None, *COUNTED_RUN_TYPES)
+    serialized = operation.serialized if is_model else b""
+    model = _word(find_model(extra, metadata, outputs, serialized))
     if model is not None:
         row.set("model", version, model)
-    tokens = find_tokens(metadata, outputs)
-    if tokens is not None:
-        row.set("prompt_tokens", version, *tokens, None)
+    provider = _word(find_provider(extra, metadata, outputs))
+    if provider is not None:
+        row.set("provider", version, provider)
+    _set_usage(row, version, operation, metadata, outputs)
     first_token_time = _first_token_time(operation.events)
     if first_token_time is not None:
         row.set("first_token_time", version, first_token_time)
 
 
+def _set_usage(
+    row: RunRow, version: int, operation: RunOperation, metadata: dict[str, Any], outputs: Any
+) -> None:
+    usage = find_usage(metadata, outputs)
+    if usage is not None and usage.costs is not None:
+        usage = find_exact_usage(operation.extra, operation.outputs) or usage
+    if usage is None:
+        return
+    if usage.tokens is not None or usage.details is not None:
+        row.set("prompt_tokens", version, *(usage.tokens or (None, None, None)), usage.details)
+    if usage.costs is not None:
+        row.set("prompt_cost", version, *usage.costs)
+
+
 def _preview(payload: bytes) -> tuple[str, Any]:
     """Return the preview ("" where there are no words) and the parsed value (None where too large)."""
-    if len(payload) > MAX_PREVIEWED_BYTES and b"usage" not in payload:
+    if len(payload) > MAX_PREVIEWED_BYTES and not _may_hold_usage(payload):
         return f"{len(payload) / 1e6:.1f} MB of JSON", None
     value = jsonvalue.parse(payload)
     return preview(value) or "", value
+
+
+def _may_hold_usage(payload: bytes) -> bool:
+    return b"usage" in payload or b"Usage" in payload
 
 
 def _word(value: Any) -> str | None:

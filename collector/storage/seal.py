@@ -1,13 +1,13 @@
-"""The follow-up of a trace: when it has gone quiet, its blocks are folded into as few as can be.
+"""The follow-up of a trace that came in parts: when it has gone quiet, it is rolled up and sealed.
 
-A live trace leaves a block a drain; two or three of them cost twice the bytes of one.
+Sealing folds its blocks into as few as can be. A live trace leaves a block a drain; two or three of them cost twice the bytes of one.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -17,6 +17,7 @@ from collector.storage import payload
 from collector.storage.blocks import PayloadLayer, make_blocks, merge_layers, read_block
 from collector.storage.copy import copy_rows, raw_connection
 from collector.storage.errors import UnreadableBlock
+from collector.storage.rollup import roll_up
 
 logger = logging.getLogger(__name__)
 
@@ -25,29 +26,58 @@ TRACES_PER_ROUND = 100
 MAX_SEALED_BYTES = 16 << 20
 
 
-def seal_due_traces() -> int:
-    """Seal every trace that is due and return how many; two sealers at once never take the same trace."""
-    sealed = 0
-    while count := _seal_round():
-        sealed += count
-    return sealed
+DUE = """
+SELECT project_id, trace_id, day FROM follow_up WHERE due_at <= %s ORDER BY due_at LIMIT %s
+"""
+
+# The trace first, then the follow-up: a drain takes them in this order too.
+LOCK_TRACE = """
+SELECT 1 FROM trace WHERE project_id = %s AND id = %s AND day = %s FOR UPDATE SKIP LOCKED
+"""
+TAKE = """
+DELETE FROM follow_up WHERE project_id = %s AND trace_id = %s AND day = %s AND due_at <= %s
+"""
 
 
-def _seal_round() -> int:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT project_id, trace_id, day FROM follow_up WHERE due_at <= %s"
-            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED",
-            [timezone.now(), TRACES_PER_ROUND],
+def follow_up_due_traces() -> int:
+    """Finish every trace that is due and return how many; a trace that is being written waits."""
+    finished = 0
+    while True:
+        now = timezone.now()
+        with connection.cursor() as cursor:
+            cursor.execute(DUE, [now, TRACES_PER_ROUND])
+            due = cursor.fetchall()
+        taken = sum(
+            _follow_up(project_id, trace_id, day, now) for project_id, trace_id, day in due
         )
-        due = cursor.fetchall()
-        for project_id, trace_id, day in due:
+        finished += taken
+        if not taken:
+            return finished
+
+
+def _follow_up(project_id: UUID, trace_id: UUID, day: date, now: datetime) -> bool:
+    """Finish one trace in a transaction of its own; return whether it was still to do, and free."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_TRACE, [project_id, trace_id, day])
+        is_free = cursor.fetchone() is not None
+        if not is_free and _exists(project_id, trace_id, day):
+            return False
+        cursor.execute(TAKE, [project_id, trace_id, day, now])
+        if not cursor.rowcount:
+            return False
+        if is_free:
+            roll_up(project_id, trace_id, day)
             seal_trace(project_id, trace_id, day)
-            cursor.execute(
-                "DELETE FROM follow_up WHERE project_id = %s AND trace_id = %s AND day = %s",
-                [project_id, trace_id, day],
-            )
-        return len(due)
+        return True
+
+
+def _exists(project_id: UUID, trace_id: UUID, day: date) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM trace WHERE project_id = %s AND id = %s AND day = %s",
+            [project_id, trace_id, day],
+        )
+        return cursor.fetchone() is not None
 
 
 def seal_trace(project_id: UUID, trace_id: UUID, day: date) -> None:

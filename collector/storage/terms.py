@@ -62,6 +62,11 @@ def term(project_id: UUID, kind: Kind, key: str, value: str | None = None) -> in
     return Terms(project_id).term(kind, key, value)
 
 
+def bounded(terms: set[int]) -> list[int]:
+    """Return the terms of a trace as they are stored: where there are too many, that they overflow."""
+    return [OVERFLOW] if len(terms) > MAX_TERMS_PER_TRACE else sorted(terms)
+
+
 def flatten(value: Any) -> list[tuple[str, str]]:
     """Return (dotted path, value as text) of the leaves of a JSON object in their order; arrays add no step.
 

@@ -23,7 +23,9 @@ from collector.storage.blocks import make_blocks
 from collector.storage.copy import copy_rows, names, raw_connection
 from collector.storage.errors import RunInAnotherTrace
 from collector.storage.merge import MergedRun
+from collector.storage.rollup import link_spans, roll_up_rows
 from collector.storage.row import RunRow
+from collector.storage.terms import OVERFLOW, bounded
 from collector.storage.trace import TraceRow
 from collector.wire.operations import AttachmentOperation, FeedbackOperation
 
@@ -93,6 +95,21 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (project_id, run_id, name, day) DO NOTHING
 """
 
+# Of a trace without its root, whose start is that of its first run.
+FIRST_STARTS = """
+SELECT day, trace_id, min(start_time) FROM run
+ WHERE project_id = %s AND day = ANY(%s) AND trace_id = ANY(%s) GROUP BY day, trace_id
+"""
+
+READ_TERMS = """
+SELECT day, trace_id, terms FROM trace_terms WHERE project_id = %s AND day = ANY(%s) AND trace_id = ANY(%s)
+"""
+
+UPSERT_TERMS = """
+INSERT INTO trace_terms (project_id, trace_id, day, terms) VALUES (%s, %s, %s, %s)
+ON CONFLICT (project_id, trace_id, day) DO UPDATE SET terms = excluded.terms
+"""
+
 # A trace that got a second block is worth sealing once it is quiet.
 FOLLOW_UP = """
 INSERT INTO follow_up (project_id, trace_id, day, due_at)
@@ -122,19 +139,25 @@ def write_runs(
     traces = _lock_traces(raw, project_id, first_start, heard_at)
     stored = _read_runs(raw, project_id, runs, traces)
     again = [key for key, trace in traces.items() if trace.run_count]
+    moved: set[TraceKey] = set()
     for run in runs:
         new, old = run.row, stored.get((run.row.day, run.row.id))
         if old is not None:
             if old.trace_id != new.trace_id:
                 raise RunInAnotherTrace(new.id)
             before, new = old, _combined(old, new)
+            if new.start_time > before.start_time:
+                moved.add((new.day, new.trace_id))
         else:
             before = None
         traces[new.day, new.trace_id].count(before, new)
         run.row = new
+    _link_and_roll_up(run.row for run in runs if (run.row.day, run.row.trace_id) not in set(again))
     _upsert_runs(raw, [run.row for run in runs])
+    _move_starts(raw, project_id, [traces[key] for key in moved if not traces[key].has_root])
     _set_traces(raw, traces.values())
     _append_blocks(raw, project_id, runs)
+    _write_terms(raw, project_id, runs, set(again))
     if again:
         days, ids = zip(*again, strict=True)
         raw.execute(FOLLOW_UP, [project_id, due_at, list(ids), list(days)])
@@ -182,6 +205,77 @@ def _read_runs(
     found = raw.execute(READ_RUNS, [project_id, days, [row.id for row in known]], binary=True)
     rows = (RunRow.from_database(values) for values in found.fetchall())
     return {(row.day, row.id): row for row in rows}
+
+
+def _link_and_roll_up(rows: Iterable[RunRow]) -> None:
+    """Finish the rows of traces that are new and so lie here whole; others are left to the follow-up."""
+    by_trace: dict[TraceKey, list[RunRow]] = {}
+    for row in rows:
+        by_trace.setdefault((row.day, row.trace_id), []).append(row)
+    for members in by_trace.values():
+        link_spans(members)
+        roll_up_rows(members)
+
+
+def _move_starts(
+    raw: psycopg.Connection[Any], project_id: UUID, traces: Sequence[TraceRow]
+) -> None:
+    """Look for the first start again where a run turned out to have started later."""
+    if not traces:
+        return
+    keys = [project_id, [trace.day for trace in traces], [trace.id for trace in traces]]
+    starts = {(day, id_): start for day, id_, start in raw.execute(FIRST_STARTS, keys).fetchall()}
+    for trace in traces:
+        trace.start_time = starts[trace.day, trace.id]
+
+
+def _write_terms(
+    raw: psycopg.Connection[Any],
+    project_id: UUID,
+    runs: Sequence[MergedRun],
+    again: set[TraceKey],
+) -> None:
+    terms: dict[TraceKey, set[int]] = {}
+    for run in runs:
+        terms.setdefault((run.row.day, run.row.trace_id), set()).update(run.terms)
+    with raw.cursor() as cursor:
+        copy_rows(
+            cursor,
+            "trace_terms",
+            ("project_id", "trace_id", "day", "terms"),
+            ("uuid", "uuid", "date", "int4[]"),
+            (
+                (project_id, trace_id, day, bounded(made))
+                for (day, trace_id), made in terms.items()
+                if (day, trace_id) not in again
+            ),
+        )
+    changed = _with_stored_terms(raw, project_id, {key: terms[key] for key in sorted(again)})
+    with raw.cursor() as cursor:
+        cursor.executemany(
+            UPSERT_TERMS,
+            [
+                (project_id, trace_id, day, bounded(made))
+                for (day, trace_id), made in changed.items()
+            ],
+        )
+
+
+def _with_stored_terms(
+    raw: psycopg.Connection[Any], project_id: UUID, terms: dict[TraceKey, set[int]]
+) -> dict[TraceKey, set[int]]:
+    """Return old and new terms of the traces whose terms are more than before."""
+    if not terms:
+        return {}
+    keys = [project_id, [day for day, _ in terms], [trace_id for _, trace_id in terms]]
+    stored = {
+        (day, id_): old for day, id_, old in raw.execute(READ_TERMS, keys, binary=True).fetchall()
+    }
+    return {
+        key: made.union(stored.get(key, ()))
+        for key, made in terms.items()
+        if OVERFLOW not in (old := stored.get(key, ())) and not made.issubset(old)
+    }
 
 
 def _upsert_runs(raw: psycopg.Connection[Any], rows: Sequence[RunRow]) -> None:

@@ -17,6 +17,7 @@ from collector.drain import drain_lane
 from collector.storage import row as run_row
 from collector.storage import trace as trace_row
 from collector.storage.payload import fetch_payloads
+from collector.storage.seal import follow_up_due_traces
 from collector.wire.operations import Batch, RunOperation
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -120,8 +121,16 @@ def store(project_id: UUID, batches: Iterable[Sequence[RunOperation]]) -> None:
         drain_lane(project_id)
 
 
+def finish_traces(project_id: UUID) -> None:
+    """Do what the worker does with traces once they are quiet."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE follow_up SET due_at = now() WHERE project_id = %s", [project_id])
+    follow_up_due_traces()
+
+
 def stored(project_id: UUID) -> dict[str, Any]:
-    """Return all that is stored of a project, in a form that can be compared across projects."""
+    """Return all that is stored of a project once its traces are quiet, in a form to compare across projects."""
+    finish_traces(project_id)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(run_row.COLUMNS)} FROM run WHERE project_id = %s", [project_id]

@@ -20,7 +20,7 @@ from collector.placing import PATIENCE
 from collector.projects import forget_cached_ids
 from collector.storage import partitions
 from collector.storage.payload import fetch_payloads
-from collector.storage.seal import seal_due_traces
+from collector.storage.seal import follow_up_due_traces
 from collector.wire.operations import (
     AttachmentOperation,
     Batch,
@@ -266,7 +266,7 @@ def test_a_quiet_trace_with_two_blocks_is_sealed_into_one() -> None:
         project_id, make_run(id=run.id, is_update=True, outputs=b'{"b": 2}', end_time=START)
     )
     query("UPDATE follow_up SET due_at = now() RETURNING trace_id")
-    assert seal_due_traces() == 1
+    assert follow_up_due_traces() == 1
     assert query("SELECT count(*) FROM payload") == [(1,)]
     assert run.trace_id is not None
     payload = fetch_payloads([project_id], START.date(), run.trace_id)[run.id]
