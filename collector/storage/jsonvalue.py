@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -28,3 +29,13 @@ def parse_object(text: bytes) -> dict[str, Any]:
     """Return the value where it is an object, else {}."""
     value = parse(text)
     return value if isinstance(value, dict) else {}
+
+
+def parse_exact(text: bytes) -> Any:
+    """Return the value with its fractions as Decimal, every digit kept; None as in `parse`."""
+    if not text:
+        return None
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None

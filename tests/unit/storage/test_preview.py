@@ -1,4 +1,4 @@
-"""One line out of every payload shape of LangSmith protocol 4.5, and the tokens beside it."""
+"""One line out of every payload shape of LangSmith protocol 4.5."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.storage.preview import PREVIEW_CHARACTERS, preview
-from collector.storage.usage import find_model, find_tokens
 
 
 def lc(kind: str, content: Any, **kwargs: Any) -> dict[str, Any]:
@@ -106,38 +105,3 @@ json_values = st.recursive(
 def test_preview_takes_any_json(value: Any) -> None:
     text = preview(value)
     assert text is None or (0 < len(text) <= PREVIEW_CHARACTERS and "\0" not in text)
-
-
-@given(json_values, json_values)
-def test_tokens_and_model_take_any_json(metadata: Any, outputs: Any) -> None:
-    metadata = metadata if isinstance(metadata, dict) else {}
-    find_tokens(metadata, outputs)
-    find_model({}, metadata, outputs)
-
-
-USAGE = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
-
-
-@pytest.mark.parametrize(
-    ("metadata", "outputs"),
-    [
-        pytest.param({"usage_metadata": USAGE}, None, id="metadata"),
-        pytest.param({}, {"usage_metadata": USAGE}, id="outputs"),
-        pytest.param({}, {"output": {"kwargs": {"usage_metadata": USAGE}}}, id="a message as output"),
-        pytest.param({}, {"generations": [[{"message": {"kwargs": {"usage_metadata": USAGE}}}]]}, id="generation"),
-        pytest.param({}, {"generations": [[]], "llm_output": {"token_usage": {"prompt_tokens": 3, "completion_tokens": 4}}}, id="llm_output"),
-        pytest.param({}, {"llmOutput": {"tokenUsage": {"promptTokens": 3, "completionTokens": 4}}}, id="js"),
-        pytest.param({}, {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}, id="openai"),
-    ],
-)  # fmt: skip
-def test_tokens_are_found_in_every_place(metadata: Any, outputs: Any) -> None:
-    assert find_tokens(metadata, outputs) == (3, 4, 7)
-
-
-@pytest.mark.parametrize("count", [True, -1, "7", None, float("nan")])
-def test_what_is_no_count_is_not_counted(count: Any) -> None:
-    assert find_tokens({"usage_metadata": {"input_tokens": count, "output_tokens": 2}}, None) == (
-        0,
-        2,
-        2,
-    )
