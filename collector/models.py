@@ -114,6 +114,7 @@ class ModelPrice(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="model_prices")
+    name = models.CharField(max_length=120, blank=True, default="")  # for people
     model_pattern = models.CharField(max_length=256)  # RE2, searched in the model's name
     provider = models.CharField(max_length=120, blank=True, default="")  # "": any
     prices = models.JSONField(default=dict)  # unit → USD per million tokens, as decimal text

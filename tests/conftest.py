@@ -27,6 +27,8 @@ from psycopg import sql
 from benchmarks.server import Server, running_server
 from collector.auth import create_api_key, forget_api_keys
 from collector.models import Project, User, Workspace
+from collector.prices.table import forget_price_tables
+from collector.storage.cost import forget_applied_prices
 from config import paths
 from config.postgres import SERVER_SETTINGS, EmbeddedPostgres, install_broker
 
@@ -146,9 +148,11 @@ def make_api_key(workspace: Workspace) -> Callable[..., str]:
 
 
 @pytest.fixture(autouse=True)
-def _no_remembered_api_keys() -> None:
-    """Keys are remembered per process; rows of the last test must not be."""
+def _nothing_is_remembered() -> None:
+    """Keys and prices are remembered per process; rows of the last test must not be."""
     forget_api_keys()
+    forget_price_tables()
+    forget_applied_prices()
 
 
 @pytest.fixture(scope="session")

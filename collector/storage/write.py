@@ -21,6 +21,7 @@ from collector.storage import row as run_row
 from collector.storage import trace as trace_row
 from collector.storage.blocks import make_blocks
 from collector.storage.copy import copy_rows, names, raw_connection
+from collector.storage.cost import apply_costs
 from collector.storage.errors import RunInAnotherTrace
 from collector.storage.merge import MergedRun
 from collector.storage.rollup import link_spans, roll_up_rows
@@ -141,17 +142,17 @@ def write_runs(
     again = [key for key, trace in traces.items() if trace.run_count]
     moved: set[TraceKey] = set()
     for run in runs:
-        new, old = run.row, stored.get((run.row.day, run.row.id))
+        old = stored.get((run.row.day, run.row.id))
         if old is not None:
-            if old.trace_id != new.trace_id:
-                raise RunInAnotherTrace(new.id)
-            before, new = old, _combined(old, new)
-            if new.start_time > before.start_time:
-                moved.add((new.day, new.trace_id))
-        else:
-            before = None
-        traces[new.day, new.trace_id].count(before, new)
-        run.row = new
+            if old.trace_id != run.row.trace_id:
+                raise RunInAnotherTrace(run.row.id)
+            run.row = _combined(old, run.row)
+            if run.row.start_time > old.start_time:
+                moved.add((old.day, old.trace_id))
+    apply_costs(project_id, [run.row for run in runs])
+    for run in runs:
+        row = run.row
+        traces[row.day, row.trace_id].count(stored.get((row.day, row.id)), row)
     _link_and_roll_up(run.row for run in runs if (run.row.day, run.row.trace_id) not in set(again))
     _upsert_runs(raw, [run.row for run in runs])
     _move_starts(raw, project_id, [traces[key] for key in moved if not traces[key].has_root])
