@@ -15,6 +15,7 @@ from uv import find_uv_bin
 
 from benchmarks.server import Server
 from tests.contract.compatibility import PAGE, Outcome, Row, render_page, rows_of, worst
+from tests.contract.shop import Shop, open_shop
 from tests.contract.support import Account
 
 INSTALL_SECONDS = 120
@@ -68,6 +69,12 @@ def account(runwood: Server) -> Iterator[Account]:
     client = Client(api_url=endpoint, api_key=api_key)
     yield Account(endpoint, api_key, client)
     client.cleanup()
+
+
+@pytest.fixture(scope="session")
+def shop(account: Account) -> Shop:
+    """The project that tests of reading share. They do not change it."""
+    return open_shop(account.client)
 
 
 @pytest.fixture(scope="session")
