@@ -18,6 +18,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 
+from collector.api.filters import InvalidFilter
 from collector.api.memory import TooManyInFlight
 from collector.inbox import InboxFull
 from collector.wire.errors import BodyError, TooLarge, UnsupportedEncoding, WrongShape
@@ -81,6 +82,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         return Response({"detail": detail, "code": "internal_error"}, status=500)
     if isinstance(error, APIException) and isinstance(response.data, dict):
         response.data.setdefault("code", _code(error))
+    if isinstance(error, InvalidFilter) and isinstance(response.data, dict):
+        response.data["position"] = error.position
     return response
 
 

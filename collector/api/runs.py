@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from collector.access import project_ids_for_key
 from collector.api import shapes
-from collector.api.filters import parse_filter
+from collector.api.filters import parse_filter_text
 from collector.api.pagination import parse_limit
 from collector.api.parsing import (
     AnyJSONParser,
@@ -29,9 +29,10 @@ from collector.api.responses import json_response
 from collector.api.run_parts import fill_page
 from collector.api.serializers import serialize_run
 from collector.auth import key_auth
+from collector.query.tree import And, Compare, Expression, both
 from collector.reads import runs as reads
 from collector.reads.errors import BadCursor, ReadTimeout
-from collector.reads.types import RunFilter, RunTest
+from collector.reads.types import RunFilter
 
 # The SDKs take an empty page for the last one, so a rare filter is given long to find something.
 QUERY_SECONDS = 8.0
@@ -122,7 +123,8 @@ def parse_run_query(request: Request) -> RunQuery:
     """Return the checked query.
 
     Raises:
-        ParseError: a field is not what it must be, or asks for what is not supported yet.
+        ParseError: a field is not what it must be.
+        InvalidFilter: one of the filters is none.
     """
     body = cast("Mapping[str, Any]", request.data)
     wanted = parse_uuids("session", body.get("session"))
@@ -143,35 +145,41 @@ def parse_run_query(request: Request) -> RunQuery:
 
 
 def _run_filter(body: Mapping[str, Any]) -> RunFilter:
-    for name in ("query", "search_filter", "reference_example"):
+    for name in ("query", "search_filter"):
         if body.get(name):
-            raise ParseError(f"{name}: not supported yet.", "unsupported_filter")
+            raise ParseError(
+                f'{name}: words of a natural language are not understood; write filter: search("…").',
+                "unsupported_filter",
+            )
     return RunFilter(
         ids=parse_uuids("id", body.get("id")) or (),
         trace_id=parse_uuid("trace", body.get("trace")),
         parent_run_id=parse_uuid("parent_run", body.get("parent_run")),
+        reference_example_ids=parse_uuids("reference_example", body.get("reference_example")) or (),
         start_from=parse_time("start_time", body.get("start_time")),
         start_to=parse_time("end_time", body.get("end_time")),
-        tests=(
-            *_field_tests(body),
-            *parse_filter("filter", parse_text("filter", body.get("filter"))),
-        ),
-        root_tests=parse_filter(
-            "trace_filter", parse_text("trace_filter", body.get("trace_filter"))
-        ),
-        tree_tests=parse_filter("tree_filter", parse_text("tree_filter", body.get("tree_filter"))),
+        expression=both(_field_tests(body), _filter("filter", body)),
+        root_expression=_filter("trace_filter", body),
+        tree_expression=_filter("tree_filter", body),
     )
 
 
-def _field_tests(body: Mapping[str, Any]) -> Iterator[RunTest]:
+def _filter(name: str, body: Mapping[str, Any]) -> Expression | None:
+    return parse_filter_text(name, parse_text(name, body.get(name)))
+
+
+def _field_tests(body: Mapping[str, Any]) -> Expression | None:
+    """Return what the fields of the body beside the filters ask for."""
+    tests: list[Expression] = []
     is_root = parse_bool("is_root", body.get("is_root"))
     if is_root is None and body.get("execution_order") == 1:
         is_root = True  # how old scripts ask for roots
     if is_root is not None:
-        yield RunTest("is_root", is_root)
+        tests.append(Compare("is_root", "eq", is_root))
     has_error = parse_bool("error", body.get("error"))
     if has_error is not None:
-        yield RunTest("has_error", has_error)
+        tests.append(Compare("error", "eq", has_error))
     run_type = parse_text("run_type", body.get("run_type"))
     if run_type is not None:
-        yield RunTest("run_type", run_type)
+        tests.append(Compare("run_type", "eq", run_type))
+    return And(tuple(tests)) if tests else None

@@ -13,8 +13,9 @@ from uuid import UUID
 
 import orjson
 
+from collector.query.words import escape_like, storable
 from collector.reads.rows import SHOWN_STATUS, silent_before
-from collector.reads.sql import FIRST, escape_like, fetch_all, storable, time_limit, within_time
+from collector.reads.sql import FIRST, fetch_all, time_limit, within_time
 from collector.reads.traces import MATCHES_TEXT
 from collector.reads.types import STATUSES, TimeBucket, TraceFilter, TraceOverview
 

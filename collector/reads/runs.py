@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,14 @@ from collector.reads.payloads import (
     parse_value,
     payload_texts,
 )
+from collector.reads.recheck import Recheck
 from collector.reads.rows import RUN_COLUMNS, run_summary, silent_before
-from collector.reads.run_filter import run_scan
-from collector.reads.scan import BUDGET_SECONDS, scan_page
-from collector.reads.sql import Row, fetch_all, likely_days
+from collector.reads.run_filter import CompiledFilter, compile_run_filter
+from collector.reads.scan import BUDGET_SECONDS, ScanResult, scan_page
+from collector.reads.sql import Row, fetch_all, likely_days, time_limit
 from collector.reads.types import Page, RunDetail, RunFilter, RunSummary
+
+PAGE_RUNS = 500
 
 DAMAGED = "A stored block of this run's payload is damaged and cannot be read."
 
@@ -104,14 +108,71 @@ def list_runs(
     """
     kind = ListKind.RUNS_NEWEST_FIRST if is_descending else ListKind.RUNS_OLDEST_FIRST
     after = decode_cursor(kind, cursor) if cursor else None
-    scan = run_scan(project_ids, filter_, is_descending=is_descending)
-    result = scan_page(project_ids, scan, after, limit, budget_seconds)
+    compiled = _compile(project_ids, filter_, budget_seconds)
+    result = _scan_page(
+        project_ids, compiled, after, limit, budget_seconds, is_descending=is_descending
+    )
     end = result.next_position
     return Page(
         items=_summaries(result.rows),
         next_cursor=encode_cursor(kind, end) if end else None,
         scanned_to=end.start_time if end and result.is_cut_short else None,
     )
+
+
+def iterate_matching(
+    project_ids: Sequence[UUID],
+    filter_: RunFilter,
+    max_runs: int,
+    *,
+    budget_seconds: float = BUDGET_SECONDS,
+) -> Iterator[RunSummary]:
+    """Yield the newest `max_runs` runs that match: also those that SQL alone cannot find.
+
+    Ends early when the time is over; see `CompiledFilter.needs_payload` for a quicker way where there is one.
+
+    Raises:
+        ReadTimeout: the database took too long.
+    """
+    deadline = time.monotonic() + budget_seconds
+    compiled = _compile(project_ids, filter_, budget_seconds)
+    after: Position | None = None
+    while max_runs > 0 and (left := deadline - time.monotonic()) > 0:
+        limit = min(max_runs, PAGE_RUNS)
+        result = _scan_page(project_ids, compiled, after, limit, left, is_descending=True)
+        yield from _summaries(result.rows)
+        max_runs -= len(result.rows)
+        after = result.next_position
+        if after is None or result.is_cut_short:
+            return
+
+
+def _compile(
+    project_ids: Sequence[UUID], filter_: RunFilter, budget_seconds: float
+) -> CompiledFilter:
+    with time_limit(2 * budget_seconds):
+        return compile_run_filter(project_ids, filter_)
+
+
+def _scan_page(
+    project_ids: Sequence[UUID],
+    compiled: CompiledFilter,
+    after: Position | None,
+    limit: int,
+    budget_seconds: float,
+    *,
+    is_descending: bool,
+) -> ScanResult:
+    """Return rows of RUN_COLUMNS, rechecked where that is needed."""
+    result = scan_page(
+        project_ids,
+        compiled.scan(is_descending=is_descending),
+        after,
+        limit,
+        budget_seconds,
+        Recheck(compiled) if compiled.needs_payload else None,
+    )
+    return result._replace(rows=[row[:-1] for row in result.rows])
 
 
 def run_cursor(run: RunSummary, *, is_descending: bool = True) -> str:

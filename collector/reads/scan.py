@@ -3,13 +3,15 @@
 Most filters match many rows and the page is full at once. A rare one would walk millions: it walks
 in growing chunks instead, until the page is full or its time is over. Then the page says how far it
 looked, and its cursor goes on from there.
+
+Where SQL cannot decide a filter, what it finds is rechecked batch by batch on the way.
 """
 
 from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -21,6 +23,8 @@ from collector.reads.sql import Row, fetch_all, time_limit, within_time
 FIRST_CHUNK_ROWS = 2_000
 LAST_CHUNK_ROWS = 32_000  # about 50 ms of walking each
 CHUNK_GROWTH = 4
+FIRST_BATCH_ROWS = 100
+LAST_BATCH_ROWS = 400
 BUDGET_SECONDS = 2.0
 
 
@@ -35,6 +39,7 @@ class Scan:
     start_from: datetime | None = None  # inclusive
     start_to: datetime | None = None
     is_end_inclusive: bool = False
+    in_order: Sequence[str] = ()  # conditions that an index in order of the start serves
     has_index: bool = False  # an index serves the conditions: walking in chunks would be slower
     is_descending: bool = True
 
@@ -45,6 +50,10 @@ class ScanResult(NamedTuple):
     rows: list[Row]
     next_position: Position | None
     is_cut_short: bool  # the time was over before the page was full
+
+
+# Returns those of the rows that match.
+Recheck = Callable[[Sequence[Row]], list[Row]]
 
 
 class _Stop(NamedTuple):
@@ -59,15 +68,19 @@ def scan_page(
     after: Position | None,
     limit: int,
     budget_seconds: float = BUDGET_SECONDS,
+    recheck: Recheck | None = None,
 ) -> ScanResult:
-    """Return up to `limit` rows of all the projects after a place.
+    """Return up to `limit` rows of all the projects after a place, of those that the recheck keeps.
 
     Raises:
         ReadTimeout: a single statement took twice the budget.
     """
     deadline = time.monotonic() + budget_seconds
     with time_limit(2 * budget_seconds):
-        walks = [_walk(project_id, scan, after, limit, deadline) for project_id in project_ids]
+        walks = [
+            _walk(_Source(project_id, scan, recheck, deadline), after, limit)
+            for project_id in project_ids
+        ]
         merged = heapq.merge(*walks, key=_place, reverse=scan.is_descending)
         return _take(merged, limit)
 
@@ -90,22 +103,59 @@ def _take(items: Iterator[Row | _Stop], limit: int) -> ScanResult:
     return ScanResult(rows, None, is_cut_short=False)
 
 
-def _walk(
-    project_id: UUID, scan: Scan, after: Position | None, limit: int, deadline: float
-) -> Iterator[Row | _Stop]:
+class _Source(NamedTuple):
+    """What one project's rows come from, and until when."""
+
+    project_id: UUID
+    scan: Scan
+    recheck: Recheck | None
+    deadline: float
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+
+def _walk(source: _Source, after: Position | None, limit: int) -> Iterator[Row | _Stop]:
     """Yield one project's rows; at most one more than a page, which tells that there is a next."""
+    project_id, scan = source.project_id, source.scan
     position, wanted, chunk = after, limit + 1, FIRST_CHUNK_ROWS
     while True:
         end = _end_of_chunk(project_id, scan, position, chunk) if _needs_chunks(scan) else None
-        rows = _rows(project_id, scan, position, end, wanted)
-        yield from rows
-        wanted -= len(rows)
+        for item in _chunk(source, position, end, wanted):
+            yield item
+            if isinstance(item, _Stop):
+                return
+            wanted -= 1
         if end is None or wanted <= 0:
             return
-        if time.monotonic() >= deadline:
+        if source.is_over:
             yield _Stop(end)
             return
         position, chunk = end, min(chunk * CHUNK_GROWTH, LAST_CHUNK_ROWS)
+
+
+def _chunk(
+    source: _Source, after: Position | None, end: Position | None, wanted: int
+) -> Iterator[Row | _Stop]:
+    """Yield up to `wanted` rows of a chunk; with a recheck batch by batch, until the time is over."""
+    project_id, scan, recheck, _ = source
+    if recheck is None:
+        yield from _rows(project_id, scan, after, end, wanted)
+        return
+    size = FIRST_BATCH_ROWS
+    while wanted > 0:
+        rows = _rows(project_id, scan, after, end, size)
+        kept = recheck(rows)[:wanted]
+        yield from kept
+        wanted -= len(kept)
+        if len(rows) < size:
+            return
+        after = Position(rows[-1][0], rows[-1][1])
+        if source.is_over and wanted > 0:
+            yield _Stop(after)
+            return
+        size = min(size * CHUNK_GROWTH, LAST_BATCH_ROWS)
 
 
 def _needs_chunks(scan: Scan) -> bool:
@@ -143,7 +193,7 @@ def _rows(
 def _bounds(
     scan: Scan, after: Position | None, end: Position | None, params: dict[str, Any]
 ) -> list[str]:
-    """Return the conditions that the index (project_id, start_time, id) serves, and add their params."""
+    """Return the conditions that an index in this order serves, and add their params."""
     beyond, within = ("<", ">=") if scan.is_descending else (">", "<=")
     table = scan.table
     bounds = [f"{table}.project_id = %(project_id)s"]
@@ -157,4 +207,4 @@ def _bounds(
         table, scan.start_from, scan.start_to, has_end=scan.is_end_inclusive
     )
     params |= times
-    return bounds + conditions
+    return [*bounds, *conditions, *scan.in_order]

@@ -7,7 +7,6 @@ in place of 0.9 ms for the first 50 of 1 M traces).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -103,14 +102,6 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise
 
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """Replace what Postgres refuses, so that a reader who asks for it gets an answer."""
-    return _UNSTORABLE.sub("\ufffd", text)
-
-
 def within_time(
     table: str, start_from: datetime | None, start_to: datetime | None, *, has_end: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
@@ -124,11 +115,6 @@ def within_time(
         [f"{table}.start_time >= %(start_from)s", f"{table}.start_time {until} %(start_to)s"],
         {"start_from": start_from or FIRST, "start_to": start_to or LAST},
     )
-
-
-def escape_like(text: str) -> str:
-    """Return text as a LIKE pattern that matches it literally."""
-    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def likely_days(id_: UUID) -> list[date] | None:

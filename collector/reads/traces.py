@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from collector.query.words import escape_like, storable
 from collector.reads.cursors import ListKind, decode_cursor, encode_cursor
 from collector.reads.rows import (
     RUN_COLUMNS,
@@ -17,14 +18,7 @@ from collector.reads.rows import (
     trace_summary,
 )
 from collector.reads.scan import Scan, scan_page
-from collector.reads.sql import (
-    escape_like,
-    fetch_all,
-    likely_days,
-    storable,
-    time_limit,
-    within_time,
-)
+from collector.reads.sql import fetch_all, likely_days, time_limit, within_time
 from collector.reads.tree import order_tree
 from collector.reads.types import (
     STATUSES,

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
+from collector.query.tree import Expression
+
 T = TypeVar("T")
 
 Status = Literal["running", "success", "error", "interrupted", "cancelled", "incomplete"]
@@ -240,18 +242,6 @@ class TraceCounts:
     is_capped: bool  # there are older ones that were not counted: show "10,000+"
 
 
-RunField = Literal["is_root", "has_error", "run_type", "status", "trace_id", "tag"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunTest:
-    """One comparison with one run. `status` is LangSmith's: pending, success or error."""
-
-    field: RunField
-    value: bool | str | UUID
-    is_negated: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """What a list of runs may be narrowed by. Every field only narrows."""
@@ -259,11 +249,12 @@ class RunFilter:
     ids: tuple[UUID, ...] = ()
     trace_id: UUID | None = None
     parent_run_id: UUID | None = None
+    reference_example_ids: tuple[UUID, ...] = ()
     start_from: datetime | None = None  # inclusive
     start_to: datetime | None = None  # inclusive, as LangSmith has it
-    tests: tuple[RunTest, ...] = ()
-    root_tests: tuple[RunTest, ...] = ()  # passed by the root of the run's trace
-    tree_tests: tuple[RunTest, ...] = ()  # each passed by some run of the run's trace
+    expression: Expression | None = None  # holds of the run itself
+    root_expression: Expression | None = None  # of the root of its trace
+    tree_expression: Expression | None = None  # of some one run of its trace
 
 
 @dataclass(frozen=True, slots=True)

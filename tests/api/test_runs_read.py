@@ -12,8 +12,9 @@ from django.db import connection
 from django.test import Client
 
 from collector.models import Project, Workspace
+from collector.query.tree import Compare
 from collector.reads.runs import list_runs
-from collector.reads.types import RunFilter, RunTest
+from collector.reads.types import RunFilter
 from tests.factories import START, make_run, store_runs
 
 pytestmark = pytest.mark.django_db
@@ -191,7 +192,8 @@ def test_a_status_is_one_of_langsmiths_three_and_is_found_by_it(
     run = make_run(**fields)
     store_runs(project.id, run)
     assert read(run.id).json()["status"] == status
-    found = list_runs([project.id], RunFilter(tests=(RunTest("status", status),)))
+    filter_ = RunFilter(expression=Compare("status", "eq", status))
+    found = list_runs([project.id], filter_)
     assert [item.id for item in found.items] == [run.id]
 
 

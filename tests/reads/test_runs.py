@@ -13,10 +13,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from collector.query.langsmith import parse_filter
 from collector.reads import runs
 from collector.reads.errors import BadCursor
 from collector.reads.lineage import ANCESTORS
-from collector.reads.types import RunDetail, RunFilter, RunTest
+from collector.reads.types import RunDetail, RunFilter
 from collector.wire.operations import Batch, RunOperation
 from tests.factories import (
     SECOND,
@@ -315,45 +316,48 @@ def test_the_time_range_of_runs_includes_both_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "names"),
+    ("text", "names"),
     [
-        (RunTest("is_root", True), ["root", "other"]),
-        (RunTest("is_root", False), ["inner", "tool", "model"]),
-        (RunTest("is_root", True, is_negated=True), ["inner", "tool", "model"]),
-        (RunTest("has_error", True), ["tool"]),
-        (RunTest("has_error", False), ["inner", "model", "root", "other"]),
-        (RunTest("run_type", "llm"), ["model"]),
-        (RunTest("status", "pending"), ["inner"]),
-        (RunTest("status", "pending", is_negated=True), ["tool", "model", "root", "other"]),
-        (RunTest("status", "error"), ["tool"]),
-        (RunTest("status", "success"), ["model", "root", "other"]),
-        (RunTest("tag", "prod"), ["model", "root"]),
-        (RunTest("tag", "prod", is_negated=True), ["inner", "tool", "other"]),
+        ("eq(is_root, true)", ["root", "other"]),
+        ("eq(is_root, false)", ["inner", "tool", "model"]),
+        ("neq(is_root, true)", ["inner", "tool", "model"]),
+        ("eq(error, true)", ["tool"]),
+        ("eq(error, false)", ["inner", "model", "root", "other"]),
+        ('eq(run_type, "llm")', ["model"]),
+        ('eq(status, "pending")', ["inner"]),
+        ('neq(status, "pending")', ["tool", "model", "root", "other"]),
+        ('eq(status, "error")', ["tool"]),
+        ('eq(status, "success")', ["model", "root", "other"]),
+        ('has(tags, "prod")', ["model", "root"]),
+        ('not(has(tags, "prod"))', ["inner", "tool", "other"]),
+        ('and(has(tags, "prod"), eq(is_root, false))', ["model"]),
     ],
-    ids=str,
 )
-def test_a_test_keeps_the_runs_that_pass(test: RunTest, names: list[str]) -> None:
+def test_an_expression_keeps_the_runs_that_it_holds_of(text: str, names: list[str]) -> None:
     store_family()
-    assert listed(RunFilter(tests=(test,))) == names
+    assert listed(RunFilter(expression=parse_filter(text))) == names
 
 
-def test_tests_hold_together() -> None:
+def test_a_root_expression_looks_at_the_root_of_the_runs_trace() -> None:
     store_family()
-    tests = (RunTest("tag", "prod"), RunTest("is_root", False))
-    assert listed(RunFilter(tests=tests)) == ["model"]
-
-
-def test_a_root_test_looks_at_the_root_of_the_runs_trace() -> None:
-    store_family()
-    tagged = RunFilter(tests=(RunTest("run_type", "tool"),), root_tests=(RunTest("tag", "prod"),))
+    tagged = RunFilter(
+        expression=parse_filter('eq(run_type, "tool")'),
+        root_expression=parse_filter('has(tags, "prod")'),
+    )
     assert listed(tagged) == ["tool"]
-    assert listed(RunFilter(root_tests=(RunTest("status", "error"),))) == []
+    assert listed(RunFilter(root_expression=parse_filter('eq(status, "error")'))) == []
 
 
-def test_a_tree_test_looks_at_any_run_of_the_trace() -> None:
+def test_a_tree_expression_looks_at_any_one_run_of_the_trace() -> None:
     store_family()
-    filter_ = RunFilter(tests=(RunTest("is_root", True),), tree_tests=(RunTest("status", "error"),))
-    assert listed(filter_) == ["root"]
+    roots = parse_filter("eq(is_root, true)")
+    for text, names in (
+        ('eq(status, "error")', ["root"]),
+        ('and(eq(status, "error"), eq(run_type, "tool"))', ["root"]),
+        ('and(eq(status, "error"), eq(run_type, "llm"))', []),  # of two runs: not one
+    ):
+        filter_ = RunFilter(expression=roots, tree_expression=parse_filter(text))
+        assert listed(filter_) == names
 
 
 def test_a_filter_never_leads_out_of_the_projects() -> None:
@@ -364,8 +368,11 @@ def test_a_filter_never_leads_out_of_the_projects() -> None:
         RunFilter(ids=(stranger.id,)),
         RunFilter(trace_id=stranger.id),
         RunFilter(parent_run_id=stranger.id),
-        RunFilter(tests=(RunTest("tag", "x"),)),
-        RunFilter(root_tests=(RunTest("tag", "x"),)),
+        RunFilter(expression=parse_filter('has(tags, "x")')),
+        RunFilter(expression=parse_filter(f'or(eq(id, "{stranger.id}"), not(has(tags, "y")))')),
+        RunFilter(expression=parse_filter(f'eq(session_id, "{OTHER}")')),
+        RunFilter(root_expression=parse_filter('has(tags, "x")')),
+        RunFilter(tree_expression=parse_filter('has(tags, "x")')),
     ):
         assert listed(filter_) == []
 

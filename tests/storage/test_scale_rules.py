@@ -13,8 +13,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from collector.models import Project
+from collector.query.langsmith import parse_filter
 from collector.reads import feedback, overview, projects, runs, traces
-from collector.reads.types import RunFilter, RunTest, TimeRange, TraceFilter
+from collector.reads.types import RunFilter, TimeRange, TraceFilter
 from tests.factories import START, make_run, store_runs
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +100,9 @@ def test_no_column_of_a_stored_run_is_an_identity() -> None:
     assert [name for (name,) in rows if name != "inbox"] == []
 
 
+EVERY_TABLE = """and(
+  eq(feedback_key, "k"), eq(thread_id, "t"), gt(total_tokens, 1), exists(metadata, "m"))"""
+
 # One entry for each reader: a new one belongs here.
 READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
     "list_projects": lambda ids, _: projects.list_projects(
@@ -119,9 +123,18 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
         ids,
         RunFilter(
             parent_run_id=id_,
-            tests=(RunTest("is_root", True),),
-            root_tests=(RunTest("tag", "x"),),
-            tree_tests=(RunTest("status", "error"),),
+            expression=parse_filter(EVERY_TABLE),
+            root_expression=parse_filter('has(tags, "x")'),
+            tree_expression=parse_filter('eq(status, "error")'),
+        ),
+    ),
+    "list_runs by terms": lambda ids, _: runs.list_runs(
+        ids, RunFilter(expression=parse_filter(EVERY_TABLE))
+    ),
+    "list_runs with payloads": lambda ids, _: runs.list_runs(
+        ids,
+        RunFilter(
+            expression=parse_filter('search("run")'), tree_expression=parse_filter('search("run")')
         ),
     ),
     "list_runs by id": lambda ids, id_: runs.list_runs(ids, RunFilter(ids=(id_,))),

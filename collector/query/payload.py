@@ -1,0 +1,218 @@
+"""What only a run's payload tells: its pairs and its words, and the tests of them.
+
+Pairs are those that `storage.terms.flatten` makes, from the same parser, so that a term never denies
+what a test here would find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+import orjson
+import re2
+
+from collector.query.tree import Operator, Scalar, Value
+from collector.query.words import storable
+from collector.storage import jsonvalue
+from collector.storage.blocks import RunPayload
+from collector.storage.terms import as_text, flatten
+
+Source: TypeAlias = Literal["metadata", "input", "output"]
+Area: TypeAlias = Literal["name", "error", "inputs", "outputs", "metadata"]
+AREAS: tuple[Area, ...] = ("name", "error", "inputs", "outputs", "metadata")
+TextTest: TypeAlias = Callable[[str], bool]
+
+
+class RunTexts:
+    """What one run says, read as it is asked for."""
+
+    def __init__(self, name: str, error: str, payload: RunPayload) -> None:
+        """Take the name and the first line of the error from the run's row."""
+        self._name = name
+        self._error = payload.error or error
+        self._payload = payload
+        self._pairs: dict[Source, list[tuple[str, str]]] = {}
+        self._areas: dict[Area, str] = {}
+
+    def pairs(self, source: Source) -> list[tuple[str, str]]:
+        """Return (dotted path, value as text) of a part of the payload."""
+        if source not in self._pairs:
+            self._pairs[source] = flatten(self._value(source))
+        return self._pairs[source]
+
+    def _value(self, source: Source) -> Any:
+        if source == "metadata":
+            return self._metadata
+        return jsonvalue.parse(self._payload.inputs if source == "input" else self._payload.outputs)
+
+    @cached_property
+    def _metadata(self) -> Any:
+        return jsonvalue.parse_object(self._payload.extra).get("metadata")
+
+    def area(self, area: Area) -> str:
+        """Return the text of an area in lower case; that of a payload is JSON, non-ASCII letters as such."""
+        if area not in self._areas:
+            self._areas[area] = self._area(area).lower()
+        return self._areas[area]
+
+    def _area(self, area: Area) -> str:
+        if area == "name":
+            return self._name
+        if area == "error":
+            return self._error
+        if area == "metadata":
+            return _json_text(self._metadata) if self._metadata else ""
+        text: bytes = getattr(self._payload, area)
+        if rb"\u" in text:  # as some clients write every letter outside ASCII
+            return _json_text(jsonvalue.parse(text))
+        return text.decode("utf-8", "replace")
+
+
+def _json_text(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+
+
+class PayloadTest(Protocol):
+    """A test that SQL cannot decide."""
+
+    def holds(self, run: RunTexts) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HasPair:
+    """Some one pair whose key and value pass all of their tests."""
+
+    source: Source
+    key_tests: tuple[TextTest, ...]
+    value_tests: tuple[TextTest, ...]
+
+    def holds(self, run: RunTexts) -> bool:
+        return any(
+            all(test(key) for test in self.key_tests)
+            and all(test(value) for test in self.value_tests)
+            for key, value in run.pairs(self.source)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HasMetadata:
+    """All of these pairs of the metadata."""
+
+    pairs: frozenset[tuple[str, str]]
+
+    def holds(self, run: RunTexts) -> bool:
+        return self.pairs.issubset(run.pairs("metadata"))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLike:
+    """A run whose whole error, not just its first line, passes."""
+
+    test: TextTest
+
+    def holds(self, run: RunTexts) -> bool:
+        return self.test(run.area("error"))
+
+
+class HasWords:
+    """Each word somewhere in some of the areas, as a part of a longer word too, in upper or lower case."""
+
+    def __init__(self, areas: tuple[Area, ...], text: str) -> None:
+        self._areas = areas
+        # as it stands in plain text, and as in JSON
+        self._words = [(word, escaped_for_json(word)) for word in text.lower().split()]
+
+    def holds(self, run: RunTexts) -> bool:
+        return all(
+            any(
+                (word if area in ("name", "error") else escaped) in run.area(area)
+                for area in self._areas
+            )
+            for word, escaped in self._words
+        )
+
+
+def escaped_for_json(word: str) -> str:
+    """Return a word as it stands within JSON text in lower case."""
+    return orjson.dumps(storable(word)).decode()[1:-1].lower()
+
+
+def texts_of(value: Scalar) -> frozenset[str]:
+    """Return the texts that a value in a payload may have to equal this one: 5 equals 5, 5.0 and "5"."""
+    if isinstance(value, Decimal):
+        texts = {repr(float(value))}
+        if value == value.to_integral_value():
+            texts.add(str(int(value)))
+        return frozenset(texts)
+    return frozenset({as_text(value)})
+
+
+def text_test(operator: Operator, value: Value) -> TextTest:
+    """Return the test of a key or value in a payload."""
+    if operator in ("eq", "in"):
+        wanted = all_texts_of(value)
+        return lambda text: text in wanted
+    if operator == "neq":
+        unwanted = all_texts_of(value)
+        return lambda text: text not in unwanted
+    if operator == "like":
+        return like_test(cast("str", value))
+    return _order_test(operator, cast("Scalar", value))
+
+
+def all_texts_of(value: Value) -> frozenset[str]:
+    """Return the texts of a value, or of all the values of a list."""
+    values = value if isinstance(value, tuple) else (value,)
+    return frozenset[str]().union(*map(texts_of, values))
+
+
+_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "gt": lambda a, b: a > b,
+    "gte": lambda a, b: a >= b,
+    "lt": lambda a, b: a < b,
+    "lte": lambda a, b: a <= b,
+}
+
+
+def _order_test(operator: Operator, value: Scalar) -> TextTest:
+    """Numbers compare as numbers, and nothing else is above or below a number; texts compare as texts."""
+    compare = _ORDER[operator]
+    if not isinstance(value, Decimal):
+        limit_text = as_text(value)
+        return lambda text: compare(text, limit_text)
+    limit = float(value)
+
+    def test(text: str) -> bool:
+        try:
+            return compare(float(text), limit)
+        except ValueError:
+            return False
+
+    return test
+
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
+def like_test(pattern: str) -> TextTest:
+    """Return the test of SQL's ILIKE: % is any text, _ any one character. In time linear in the text."""
+    parts: list[str] = []
+    characters = iter(storable(pattern))
+    for character in characters:
+        if character == "%":
+            parts.append(".*")
+        elif character == "_":
+            parts.append(".")
+        else:
+            literal = next(characters, "\\") if character == "\\" else character
+            parts.append(re2.escape(literal))
+    matcher = re2.compile("(?is)" + "".join(parts), _QUIET)
+    return lambda text: matcher.fullmatch(storable(text)) is not None
