@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/client/src
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev browser up demo test test-fast lint format typecheck bench compatibility screenshots compose-check lock clean
+.PHONY: help install install-dev browser javascript up demo test test-fast lint format typecheck bench compatibility screenshots compose-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,15 @@ browser:
 			|| echo "Chromium could not be installed: THE BROWSER TESTS WILL BE SKIPPED"; \
 		else echo "There is no Chromium here and it takes root to install it: THE BROWSER TESTS WILL BE SKIPPED"; fi; }
 
-test: install-dev browser ## run every test
+javascript: # the npm packages of the contract tests
+	@cd tests/contract/javascript && \
+	if ! { command -v node && command -v npm; } >/dev/null 2>&1; then echo "JAVASCRIPT CONTRACT TESTS WERE SKIPPED: no node"; \
+	elif ! [ node_modules/.package-lock.json -nt package-lock.json ]; then \
+		echo "installing the npm packages of the contract tests"; \
+		npm ci --silent && touch node_modules/.package-lock.json \
+		|| { rm -rf node_modules; echo "JAVASCRIPT CONTRACT TESTS WERE SKIPPED: npm could not install their packages"; }; fi
+
+test: install-dev browser javascript ## run every test
 	@$(BIN)/python -m pytest
 
 test-fast: install-dev ## run the tests that need no running server and no browser
@@ -75,7 +83,7 @@ typecheck: install-dev ## check types alone
 bench: install-dev ## measure ingest (docs/performance.md); minutes
 	@$(BIN)/python -m benchmarks.ingest
 
-compatibility: install-dev ## run the clients' real packages, and write docs/compatibility.md
+compatibility: install-dev javascript ## run the clients' real packages, and write docs/compatibility.md
 	@$(BIN)/python -m pytest tests/contract --write-compatibility
 
 screenshots: install-dev browser ## take the pictures in docs/img

@@ -14,6 +14,7 @@ from langsmith import Client
 from uv import find_uv_bin
 
 from benchmarks.server import Server
+from tests.contract import node
 from tests.contract.compatibility import PAGE, Outcome, Row, render_page, rows_of, worst
 from tests.contract.shop import Shop, open_shop
 from tests.contract.support import Account
@@ -60,6 +61,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("OLD CLIENTS NOT TESTED", sep="!", red=True, bold=True)
         for lock, reason in _missing.items():
             terminalreporter.line(f"What {lock} names could not be installed: {reason}")
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    if any(node.SKIPPED in reason for reason in skipped):
+        title = f"{node.SKIPPED}: {node.what_is_missing()}"
+        terminalreporter.section(title, sep="!", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
