@@ -18,7 +18,7 @@ from collector.storage import jsonvalue
 from collector.storage.blocks import PayloadLayer, prune
 from collector.storage.preview import preview
 from collector.storage.row import COUNTED_RUN_TYPES, STATUS_HINTS, RunRow
-from collector.storage.terms import OVERFLOW, Kind, Terms, flatten
+from collector.storage.terms import OVERFLOW, Kind, Terms
 from collector.storage.usage import find_exact_usage, find_model, find_provider, find_usage
 from collector.storage.versions import operation_version
 from collector.wire.dotted_order import last_segment_time
@@ -74,11 +74,9 @@ class PayloadTerms:
         """Return the terms of a payload and its parsed value, which is None where it was too large."""
         made = self._made.get((kind, payload))
         if made is None:
-            made = {OVERFLOW} if value is None and len(payload) > MAX_PREVIEWED_BYTES else set()
-            term = self.terms.term
-            for path, text in flatten(value):
-                made.add(term(key_kind, path))
-                made.add(term(kind, path, text))
+            made = self.terms.of_pairs(key_kind, kind, value)
+            if value is None and len(payload) > MAX_PREVIEWED_BYTES:
+                made.add(OVERFLOW)
             self._made[kind, payload] = made
         return made
 

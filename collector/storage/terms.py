@@ -44,17 +44,29 @@ class Terms:
         `key` is the name, tag or model itself, or the dotted path of a pair; "" for an error.
         """
         fact = (kind, key, value)
-        known = self._known.get(fact)
-        if known is None:
-            text = kind + "\0" + key
-            if value is not None:
-                text += "\0" + value[:MAX_VALUE_CHARACTERS]
-            number = zlib.crc32(text.encode("utf-8", "surrogatepass"), self._seed)
-            known = (number - _SIGN) or 1
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known[fact] = known
-        return known
+        return self._known.get(fact) or self._make(fact)
+
+    def of_pairs(self, key_kind: Kind, kind: Kind, value: Any) -> set[int]:
+        """Return the terms of the pairs in a JSON object: of each key, and of each pair."""
+        known, make = self._known.get, self._make
+        pairs = set(flatten(value))
+        terms = {
+            known(fact) or make(fact) for path, text in pairs for fact in ((kind, path, text),)
+        }
+        terms.update(self.term(key_kind, path) for path in {path for path, _ in pairs})
+        return terms
+
+    def _make(self, fact: tuple[Kind, str, str | None]) -> int:
+        kind, key, value = fact
+        text = kind + "\0" + key
+        if value is not None:
+            text += "\0" + value[:MAX_VALUE_CHARACTERS]
+        number = zlib.crc32(text.encode("utf-8", "surrogatepass"), self._seed) - _SIGN
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        if value is None or len(value) <= MAX_VALUE_CHARACTERS:
+            self._known[fact] = number or 1
+        return number or 1
 
 
 def term(project_id: UUID, kind: Kind, key: str, value: str | None = None) -> int:
@@ -71,7 +83,7 @@ def flatten(value: Any) -> list[tuple[str, str]]:
     """Return (dotted path, value as text) of the leaves of a JSON object in their order; arrays add no step.
 
     `{"messages": [{"content": "hi"}]}` gives `messages.content` → `hi`. At most MAX_PAIRS, from no deeper
-    than MAX_DEPTH.
+    than MAX_DEPTH; of a LangChain object (`lc`, `id`, `kwargs`) only what lies under `kwargs`.
     """
     leaves: list[tuple[str, str]] = []
     if isinstance(value, (dict, list)):
@@ -82,15 +94,23 @@ def flatten(value: Any) -> list[tuple[str, str]]:
 def _flatten(path: str, value: Any, depth: int, leaves: list[tuple[str, str]]) -> None:
     if depth >= MAX_DEPTH:
         return
-    is_object = isinstance(value, dict)
-    for key, child in value.items() if is_object else enumerate(value):
-        if len(leaves) >= MAX_PAIRS:
-            return
-        below = (f"{path}.{key}" if path else str(key)) if is_object else path
-        if isinstance(child, (dict, list)):
+    if type(value) is list:
+        children = [(path, child) for child in value]
+    else:
+        kwargs = value.get("kwargs")
+        if (
+            type(kwargs) is dict and "lc" in value
+        ):  # a message of LangChain: the rest names its class
+            value = {"kwargs": kwargs}
+        children = [(f"{path}.{key}" if path else key, child) for key, child in value.items()]
+    for below, child in children:
+        kind = type(child)
+        if kind is dict or kind is list:
             _flatten(below, child, depth + 1, leaves)
+        elif len(leaves) >= MAX_PAIRS:
+            return
         elif below:
-            leaves.append((below, as_text(child)))
+            leaves.append((below, child if kind is str else as_text(child)))
 
 
 def as_text(value: Any) -> str:
