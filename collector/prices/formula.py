@@ -1,4 +1,4 @@
-"""Usage × price = cost, line by line. The cost of a run is the sum of its lines, and nothing else.
+"""Usage by price gives cost, line by line. The cost of a run is the sum of its lines, and nothing else.
 
 The tokens of a side (prompt, completion) include those of its details. So the details that have a price are
 charged first, the most specific before what contains it, and what is left costs the side's own price.

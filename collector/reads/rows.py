@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -121,7 +122,8 @@ def run_summary(row: Row, last_heard_at: datetime | None, silent: datetime) -> R
         prompt_cost=prompt_cost,
         completion_cost=completion_cost,
         provider=provider,
-        usage_details=usage_details,
+        # Django's cursors return jsonb as text
+        usage_details=None if usage_details is None else json.loads(usage_details),
         price_id=price_id,
         reference_example_id=reference_example_id,
         subtree_prompt_tokens=subtree_prompt_tokens,
