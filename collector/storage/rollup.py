@@ -6,9 +6,8 @@ by the follow-up, when it has gone quiet: doing it with each part would read all
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,6 +20,8 @@ MEASURES = TOKENS + COSTS
 SUBTREE = tuple(f"subtree_{name}" for name in MEASURES)
 NOTHING = (None,) * len(MEASURES)
 SPAN_BITS = 64
+
+Measures = tuple[Any, ...]  # int or Decimal or None, in the order of MEASURES
 
 READ = """
 SELECT id, parent_run_id, span_id, run_type, prompt_tokens, completion_tokens, total_tokens,
@@ -124,42 +125,29 @@ def roll_up_rows(rows: Sequence[Any]) -> None:
     `rows` are all runs of one trace, RunRow or like it. Each counted run goes once into each of its ancestors;
     what hangs in a circle of parents is left out.
     """
-    sums = _Sums(rows)
+    below: dict[UUID, Measures] = {}
     for row in _bottom_up(rows):
-        total = sums.of(row)
-        if total is not None or row.subtree_total_tokens is not None:
-            for name, value in zip(SUBTREE, total or NOTHING, strict=True):
+        own = (
+            tuple(getattr(row, name) for name in MEASURES)
+            if row.run_type in COUNTED_RUN_TYPES
+            else None
+        )
+        under = below.pop(row.id, None)
+        total = _added(under, own)
+        if total is not None and row.parent_run_id is not None:
+            below[row.parent_run_id] = _added(below.get(row.parent_run_id), total) or total
+        if under is not None or row.subtree_total_tokens is not None:
+            sums = total if under is not None else None
+            for name, value in zip(SUBTREE, sums or NOTHING, strict=True):
                 setattr(row, name, value)
 
 
-class _Sums:
-    """Adds up from below."""
-
-    def __init__(self, rows: Iterable[Any]) -> None:
-        self._below: dict[UUID, list[int | Decimal | None]] = {}
-
-    def of(self, row: Any) -> list[int | Decimal | None] | None:
-        """Return the sums over the run's sub-tree where something lies below it, and pass them on upwards."""
-        own = (
-            [getattr(row, name) for name in MEASURES] if row.run_type in COUNTED_RUN_TYPES else None
-        )
-        below = self._below.pop(row.id, None)
-        total = _added(below, own)
-        if total is not None and row.parent_run_id is not None:
-            above = self._below.get(row.parent_run_id)
-            self._below[row.parent_run_id] = _added(above, total) or []
-        return total if below is not None else None
-
-
-def _added(
-    left: list[int | Decimal | None] | None, right: list[int | Decimal | None] | None
-) -> list[int | Decimal | None] | None:
+def _added(left: Measures | None, right: Measures | None) -> Measures | None:
     if left is None or right is None:
-        return left if right is None else list(right)
-    return [
-        b if a is None else a if b is None else a + b
-        for a, b in zip(left, right, strict=True)
-    ]
+        return left if right is None else right
+    return tuple(
+        b if a is None else a if b is None else a + b for a, b in zip(left, right, strict=True)
+    )
 
 
 def _bottom_up(rows: Sequence[Any]) -> list[Any]:
