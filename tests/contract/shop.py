@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from langsmith import Client
-from langsmith.uuid import uuid7, uuid7_from_datetime
+from langsmith.uuid import uuid7_from_datetime
 
 from tests.contract.support import new_project, wait_for
 
@@ -31,6 +31,7 @@ class Planned:
     seconds: float | None  # None: it does not end
     parent: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    first_token: float | None = None
 
 
 def _metadata(**metadata: Any) -> dict[str, Any]:
@@ -45,8 +46,7 @@ PLAN = (
     Planned("ChatOpenAI", "llm", 1, 2, "agent", {
         **_metadata(ls_provider="openai", ls_model_name="gpt-4o-mini"),
         "outputs": {"text": "In the post.", "usage_metadata": USAGE},
-        "events": [{"name": "new_token", "offset": 1.5}],
-    }),
+    }, first_token=1.5),
     Planned("extractor", "chain", 20, 3, more={
         "tags": ["beta"], **_metadata(variant="test", conversation_id="X", nested={"deep": [1, "two"]}),
         "inputs": {"messages": [{"role": "user", "content": "I want a refund, please"}]},
@@ -70,60 +70,62 @@ class Shop:
     """The project, and the id of each of its runs by name."""
 
     project: str
+    project_id: UUID
     opening: datetime
     ids: Mapping[str, UUID]
-    feedback_ids: Mapping[tuple[str, str], UUID]
 
     def time(self, seconds: float) -> datetime:
         return self.opening + timedelta(seconds=seconds)
 
-    def names(self, *leaving_out: str) -> list[str]:
-        return sorted(set(self.ids) - set(leaving_out))
-
 
 def open_shop(client: Client) -> Shop:
     """Send the whole plan, an hour ago by its own times, and wait until all of it is stored."""
+    project = new_project("shop")
     opening = datetime.now(UTC).replace(microsecond=123456) - timedelta(hours=1)
-    shop = Shop(
-        new_project("shop"),
-        opening,
-        {planned.name: uuid7_from_datetime(opening + timedelta(seconds=planned.begin)) for planned in PLAN},
-        {(name, key): uuid7() for name, key, _ in FEEDBACK},
-    )
+    ids = {
+        planned.name: uuid7_from_datetime(opening + timedelta(seconds=planned.begin))
+        for planned in PLAN
+    }
     orders: dict[str | None, str] = {None: ""}
     for planned in PLAN:
-        _send(client, shop, planned, orders)
+        client.create_run(**_fields(planned, ids, opening, orders), project_name=project)
+    client.flush()
+    runs = wait_for(
+        lambda: list(client.list_runs(project_name=project)), lambda runs: len(runs) == len(PLAN)
+    )
+    project_id = client.read_project(project_name=project).id
     for name, key, score in FEEDBACK:
         client.create_feedback(
-            shop.ids[name], key, score=score, trace_id=shop.ids[name],
-            feedback_id=shop.feedback_ids[name, key],
-        )  # fmt: skip
+            ids[name], key, score=score, trace_id=ids[name], session_id=project_id
+        )
     client.flush()
     wait_for(
-        lambda: list(client.list_runs(project_name=shop.project)),
-        lambda runs: (
-            len(runs) == len(PLAN) and sum(len(run.feedback_stats or {}) for run in runs) == 3
-        ),
+        lambda: [client.read_run(run.id).feedback_stats for run in runs],
+        lambda stats: sum(map(bool, stats)) == len(FEEDBACK),
     )
-    return shop
+    return Shop(project, project_id, opening, ids)
 
 
-def _send(client: Client, shop: Shop, planned: Planned, orders: dict[str | None, str]) -> None:
-    run_id, start = shop.ids[planned.name], shop.time(planned.begin)
+def _fields(
+    planned: Planned, ids: Mapping[str, UUID], opening: datetime, orders: dict[str | None, str]
+) -> dict[str, Any]:
+    """Return what `create_run` is told of a run. `orders` holds the dotted_order above each run's children."""
+    run_id, start = ids[planned.name], opening + timedelta(seconds=planned.begin)
     order = f"{orders[planned.parent]}{start:%Y%m%dT%H%M%S%fZ}{run_id}"
     orders[planned.name] = f"{order}."
-    fields: dict[str, Any] = {"inputs": {}, "outputs": {"done": True}, **planned.more}
-    if planned.seconds is None:
-        del fields["outputs"]
-    else:
+    fields: dict[str, Any] = {"inputs": {}, **planned.more}
+    if planned.seconds is not None:
+        fields.setdefault("outputs", {"done": True})
         fields["end_time"] = start + timedelta(seconds=planned.seconds)
-    if events := fields.get("events"):
-        fields["events"] = [
-            {"name": event["name"], "time": shop.time(event["offset"]).isoformat()}
-            for event in events
-        ]
-    client.create_run(
-        planned.name, fields.pop("inputs"), planned.run_type, project_name=shop.project, id=run_id,
-        trace_id=UUID(order[22:58]), dotted_order=order, start_time=start,
-        parent_run_id=shop.ids[planned.parent] if planned.parent else None, **fields,
-    )  # fmt: skip
+    if planned.first_token is not None:
+        time = opening + timedelta(seconds=planned.first_token)
+        fields["events"] = [{"name": "new_token", "time": time.isoformat()}]
+    return fields | {
+        "name": planned.name,
+        "run_type": planned.run_type,
+        "id": run_id,
+        "trace_id": UUID(order[22:58]),
+        "dotted_order": order,
+        "start_time": start,
+        "parent_run_id": ids[planned.parent] if planned.parent else None,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,10 @@ from langsmith.utils import LangSmithNotFoundError
 from tests.contract.shop import Shop
 from tests.contract.support import Account, newest_covers, wait_for
 
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:Creating feedback for a run without session_id"),
+]
 
 
 def new_key() -> str:
@@ -36,13 +40,16 @@ def listed(account: Account, key: str, count: int, **query: object) -> list[Feed
 
 
 @newest_covers(what="`create_feedback`, `read_feedback`")
-@pytest.mark.parametrize("batched", [True, False])
-def test_feedback_is_read_as_it_was_given(account: Account, shop: Shop, batched: bool) -> None:
+@pytest.mark.parametrize("place", [("trace_id",), ("trace_id", "session_id"), ("session_id",), ()])
+def test_feedback_is_read_as_it_was_given(
+    account: Account, shop: Shop, place: tuple[str, ...]
+) -> None:
     key, run_id = new_key(), shop.ids["agent"]
+    places: dict[str, Any] = {"trace_id": run_id, "session_id": shop.project_id}
     given = account.client.create_feedback(
         run_id, key, score=0.25, value={"label": "fair"}, comment="Grüße / 返金",
         correction={"answer": "Tomorrow."}, source_info={"by": "alice"},
-        trace_id=run_id if batched else None,
+        **{name: places[name] for name in place},
     )  # fmt: skip
     feedback = read_when_stored(account, given.id)
     assert (feedback.id, feedback.run_id, feedback.trace_id) == (given.id, run_id, run_id)
