@@ -80,8 +80,9 @@ format: install-dev ## put code and templates into shape
 typecheck: install-dev ## check types alone
 	@$(BIN)/mypy .
 
-bench: install-dev ## measure ingest (docs/performance.md); minutes
+bench: install-dev ## measure ingest and reading (docs/performance.md); a quarter of an hour
 	@$(BIN)/python -m benchmarks.ingest
+	@$(BIN)/python -m benchmarks.read
 
 compatibility: install-dev javascript ## run the clients' real packages, and write docs/compatibility.md
 	@$(BIN)/python -m pytest tests/contract --write-compatibility

@@ -111,7 +111,7 @@ def sizes(database: psycopg.Connection[Any], runs: int) -> dict[str, float]:
     """Return bytes a run of each table with its indexes and TOAST, after a vacuum."""
     database.execute("VACUUM")
     result = {}
-    for table in ("run", "trace", "payload"):
+    for table in ("run", "trace", "payload", "trace_terms"):
         row = database.execute(
             "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0) FROM pg_inherits WHERE inhparent = %s::regclass",
             [table],
