@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
 from collector.api import health
+from collector.api.attachments import AttachmentView
 from collector.api.info import info
 from collector.api.ingest import (
     create_feedback,
@@ -31,6 +32,7 @@ api: list[URLPattern] = [
     path("feedback", create_feedback),
     path("runs/query", RunQueryView.as_view()),
     path("runs/<id:run_id>", ByMethod(GET=RunView.as_view(), PATCH=update_run)),
+    path("attachments/<str:signed>", AttachmentView.as_view()),
     path("sessions", SessionListView.as_view()),
     path("sessions/<id:session_id>", SessionView.as_view()),
 ]

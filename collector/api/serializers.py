@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from collector.api.feedback_fields import feedback_stats
 from collector.models import Project
 from collector.reads.feedback import FeedbackStatistics
 from collector.reads.lineage import Lineage
@@ -132,21 +133,6 @@ def _finite(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _feedback_stats(parts: RunParts) -> dict[str, Any]:
-    return {
-        key: {
-            "n": statistics.count,
-            "avg": statistics.average,
-            "min": statistics.minimum,
-            "max": statistics.maximum,
-            "stdev": statistics.deviation,
-            "values": {},
-            "comments": [],
-        }
-        for key, statistics in parts.feedback.items()
-    }
-
-
 RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
     "id": lambda parts: parts.run.id,
     "name": lambda parts: parts.run.name,
@@ -184,7 +170,7 @@ RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
     "total_cost": _total_cost,
     "prompt_cost": lambda parts: wire_decimal(parts.run.prompt_cost),
     "completion_cost": lambda parts: wire_decimal(parts.run.completion_cost),
-    "feedback_stats": _feedback_stats,
+    "feedback_stats": lambda parts: feedback_stats(parts.feedback),
     "s3_urls": lambda parts: None,
     "inputs_s3_urls": lambda parts: None,
     "outputs_s3_urls": lambda parts: None,

@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from collector.reads.attachments import list_attachments
 from collector.reads.cursors import ListKind, Position, decode_cursor, encode_cursor
-from collector.reads.feedback import list_attachments, list_feedback
+from collector.reads.feedback import list_feedback
 from collector.reads.lineage import Lineages
 from collector.reads.payloads import (
     iterate_payloads,

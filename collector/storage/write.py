@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from collector.storage import payload
+from collector.storage import jsonvalue, payload
 from collector.storage import row as run_row
 from collector.storage import trace as trace_row
 from collector.storage.blocks import make_blocks
@@ -28,9 +28,11 @@ from collector.storage.rollup import link_spans, roll_up_rows
 from collector.storage.row import RunRow
 from collector.storage.terms import OVERFLOW, bounded
 from collector.storage.trace import TraceRow
+from collector.wire.fields import storable
 from collector.wire.operations import AttachmentOperation, FeedbackOperation
 
 TraceKey = tuple[date, UUID]
+MAX_SOURCE_CHARACTERS = 100
 
 
 def _set_excluded(columns: Sequence[str]) -> sql.Composed:
@@ -80,12 +82,12 @@ SET_TRACES = sql.SQL(
 
 UPSERT_FEEDBACK = """
 INSERT INTO feedback (project_id, id, run_id, trace_id, created_at, modified_at, score, key, comment,
-                      value, correction, feedback_source, other)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                      value, correction, feedback_source, other, source_type)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (project_id, id) DO UPDATE SET
   modified_at = excluded.modified_at, score = excluded.score, key = excluded.key, comment = excluded.comment,
   value = excluded.value, correction = excluded.correction, feedback_source = excluded.feedback_source,
-  other = excluded.other
+  other = excluded.other, source_type = excluded.source_type
 WHERE (feedback.modified_at, feedback.key, feedback.score, feedback.value)
    <= (excluded.modified_at, excluded.key, excluded.score, excluded.value)
 """
@@ -339,8 +341,15 @@ def write_feedback(project_id: UUID, feedback: Sequence[FeedbackOperation]) -> N
                 [
                     project_id, item.id, item.run_id, item.trace_id, created_at, item.modified_at or created_at,
                     item.score, item.key, item.comment, item.value, item.correction, item.feedback_source, item.other,
+                    _source_type(item.feedback_source),
                 ],
             )  # fmt: skip
+
+
+def _source_type(source: bytes) -> str | None:
+    """Return who judged, as the client says: api, model, app, auto_eval."""
+    kind = jsonvalue.parse_object(source).get("type")
+    return storable(kind[:MAX_SOURCE_CHARACTERS]) if isinstance(kind, str) else None
 
 
 def write_attachments(project_id: UUID, attachments: Sequence[AttachmentOperation]) -> None:
