@@ -210,13 +210,8 @@ _BEFORE_INDEX = re.compile(r"\b(metadata|inputs|outputs)\s*\Z")
 
 def _refuse(text: str, error: UnexpectedInput) -> NoReturn:
     """Say in words what the parser stumbled over."""
-    position = error.pos_in_stream
-    if (
-        position is None
-        or position < 0
-        or (isinstance(error, UnexpectedToken) and error.token.type == "$END")
-    ):
-        position = len(text)
+    is_at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    position = len(text) if is_at_end else error.pos_in_stream or 0
     rest = text[position:]
     message = "a comma or a closing bracket is missing" if rest else "the filter ends too early"
     if not text.strip():

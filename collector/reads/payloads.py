@@ -13,7 +13,7 @@ import orjson
 
 from collector.reads.types import RunSummary
 from collector.storage.blocks import RunPayload
-from collector.storage.payload import fetch_payloads
+from collector.storage.payload import fetch_payloads_of_traces
 
 FIELDS = ("inputs", "outputs", "events", "extra", "serialized", "other")
 
@@ -30,13 +30,14 @@ def iterate_payloads(runs: Sequence[RunSummary]) -> Iterator[tuple[RunSummary, R
     """Yield the runs in their order, each with its payload, read as they are asked for."""
     for first in range(0, len(runs), RUNS_AT_ONCE):
         part = runs[first : first + RUNS_AT_ONCE]
-        traces: dict[tuple[UUID, date, UUID], list[UUID]] = {}
+        wanted: dict[UUID, dict[tuple[date, UUID], set[UUID]]] = {}
         for run in part:
-            traces.setdefault((run.project_id, run.day, run.trace_id), []).append(run.id)
+            traces = wanted.setdefault(run.project_id, {})
+            traces.setdefault((run.day, run.trace_id), set()).add(run.id)
         payloads = {
-            (project_id, day, trace_id, run_id): payload
-            for (project_id, day, trace_id), run_ids in traces.items()
-            for run_id, payload in fetch_payloads([project_id], day, trace_id, run_ids).items()
+            (project_id, *key): payload
+            for project_id, traces in wanted.items()
+            for key, payload in fetch_payloads_of_traces([project_id], traces).items()
         }
         for run in part:
             # by the whole of it: where a client lies, one id lies on two days, or in two traces

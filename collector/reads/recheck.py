@@ -15,13 +15,15 @@ from collector.reads.sql import Row, fetch_all
 
 TraceKey = tuple[UUID, date, UUID]
 
-# Of one trace a tree_filter looks at so many runs at once.
-CANDIDATES = 200
+# A tree_filter looks at the runs of so many traces at once, and at so many runs.
+TRACES_AT_ONCE = 50
+CANDIDATES = 1_000
 
-CANDIDATES_OF_TRACE = """
+CANDIDATES_OF_TRACES = """
 SELECT {columns} FROM run
- WHERE run.project_id = ANY(%(project_ids)s::uuid[]) AND run.day = %(day)s AND run.trace_id = %(trace_id)s
-   AND run.id > %(after)s AND {condition} ORDER BY run.id LIMIT %(limit)s
+ WHERE run.project_id = ANY(%(project_ids)s::uuid[]) AND run.day = ANY(%(days)s::date[])
+   AND run.trace_id = ANY(%(trace_ids)s::uuid[]) AND run.id > %(after)s AND {condition}
+ ORDER BY run.id LIMIT %(limit)s
 """
 
 
@@ -40,36 +42,42 @@ class Recheck:
             kept = [row for row, holds in _holds(kept, compiled.own) if holds]
         for name, part in (("root", compiled.root), ("tree", compiled.tree)):
             if part is not None and part.needs_payload:
-                kept = [row for row in kept if self._trace_holds(name, part, _trace_key(row))]
+                passed = self._passed_traces(name, part, {_trace_key(row) for row in kept})
+                kept = [row for row in kept if _trace_key(row) in passed]
         return kept
 
-    def _trace_holds(self, name: str, part: CompiledExpression, key: TraceKey) -> bool:
-        known = self._traces.get((name, key))
-        if known is None:
-            known = any(
-                holds
-                for rows in self._candidates(part, key, is_root=name == "root")
-                for _, holds in _holds(rows, part)
-            )
-            self._traces[name, key] = known
-        return known
+    def _passed_traces(
+        self, name: str, part: CompiledExpression, keys: set[TraceKey]
+    ) -> set[TraceKey]:
+        """Return the traces whose root, or some run, the filter holds of."""
+        unknown = sorted(key for key in keys if (name, key) not in self._traces)
+        for first in range(0, len(unknown), TRACES_AT_ONCE):
+            asked = unknown[first : first + TRACES_AT_ONCE]
+            passed = {
+                _trace_key(row)
+                for rows in self._candidates(part, asked, is_root=name == "root")
+                for row, holds in _holds(rows, part)
+                if holds
+            }
+            self._traces.update({(name, key): key in passed for key in asked})
+        return {key for key in keys if self._traces[name, key]}
 
     def _candidates(
-        self, part: CompiledExpression, key: TraceKey, *, is_root: bool
+        self, part: CompiledExpression, keys: Sequence[TraceKey], *, is_root: bool
     ) -> Iterator[list[Row]]:
-        """Yield the trace's runs, or its root, that SQL would let through."""
-        project_id, day, trace_id = key
+        """Yield the runs of some traces, or their roots, that SQL would let through."""
         root_only = " AND run.id = run.trace_id" if is_root else ""
-        query = CANDIDATES_OF_TRACE.format(
+        query = CANDIDATES_OF_TRACES.format(
             columns=f"{RUN_COLUMNS}, {part.truths()}", condition=part.condition() + root_only
         )
+        project_ids, days, trace_ids = (list(set(values)) for values in zip(*keys, strict=True))
         after = UUID(int=0)
         while True:
             params = {
                 **self._compiled.params,
-                "project_ids": [project_id],
-                "day": day,
-                "trace_id": trace_id,
+                "project_ids": project_ids,
+                "days": days,
+                "trace_ids": trace_ids,
                 "after": after,
                 "limit": CANDIDATES,
             }

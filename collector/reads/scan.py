@@ -23,8 +23,7 @@ from collector.reads.sql import Row, fetch_all, time_limit, within_time
 FIRST_CHUNK_ROWS = 2_000
 LAST_CHUNK_ROWS = 32_000  # about 50 ms of walking each
 CHUNK_GROWTH = 4
-FIRST_BATCH_ROWS = 100
-LAST_BATCH_ROWS = 400
+MOST_BATCH_ROWS = 400  # of what is rechecked at once
 BUDGET_SECONDS = 2.0
 
 
@@ -143,7 +142,7 @@ def _chunk(
     if recheck is None:
         yield from _rows(project_id, scan, after, end, wanted)
         return
-    size = FIRST_BATCH_ROWS
+    size = min(wanted, MOST_BATCH_ROWS)
     while wanted > 0:
         rows = _rows(project_id, scan, after, end, size)
         kept = recheck(rows)[:wanted]
@@ -155,7 +154,7 @@ def _chunk(
         if source.is_over and wanted > 0:
             yield _Stop(after)
             return
-        size = min(size * CHUNK_GROWTH, LAST_BATCH_ROWS)
+        size = min(size * CHUNK_GROWTH, MOST_BATCH_ROWS)
 
 
 def _needs_chunks(scan: Scan) -> bool:

@@ -174,7 +174,7 @@ def test_payloads_are_not_read_unless_they_are_selected(
     def fail(*_: Any) -> None:
         raise AssertionError("a payload was read")
 
-    monkeypatch.setattr("collector.reads.payloads.fetch_payloads", fail)
+    monkeypatch.setattr("collector.reads.payloads.fetch_payloads_of_traces", fail)
     assert len(names(ask(session=[str(project.id)], select=["name", "total_tokens"]))) == 4
 
 
