@@ -18,7 +18,7 @@ WHAT = "links that the SDK makes (`get_run_url`, `run.url`, `project.url`, `shar
 
 
 @pytest.fixture(scope="module")
-def browser(runwood: Server) -> requests.Session:
+def visitor(runwood: Server) -> requests.Session:
     """A session that has signed in by a one-time link."""
     session = requests.Session()
     link = runwood.sign_in_url()
@@ -30,11 +30,11 @@ def browser(runwood: Server) -> requests.Session:
     return session
 
 
-def opened(browser: requests.Session, runwood: Server, link: str | None) -> requests.Response:
+def opened(visitor: requests.Session, runwood: Server, link: str | None) -> requests.Response:
     """Open a link on this server. The SDK leaves the port out of those to localhost: take the rest."""
     assert link is not None
     parts = urlsplit(link)
-    answer = browser.get(f"{runwood.url}{parts.path}?{parts.query}", timeout=10)
+    answer = visitor.get(f"{runwood.url}{parts.path}?{parts.query}", timeout=10)
     assert answer.status_code == 200, (answer.url, answer.status_code)
     return answer
 
@@ -42,11 +42,11 @@ def opened(browser: requests.Session, runwood: Server, link: str | None) -> requ
 @newest_covers(what=WHAT)
 @pytest.mark.parametrize("name", ["agent", "ChatOpenAI"])
 def test_the_link_of_a_run_opens_its_trace(
-    account: Account, shop: Shop, browser: requests.Session, runwood: Server, name: str
+    account: Account, shop: Shop, visitor: requests.Session, runwood: Server, name: str
 ) -> None:
     run = account.client.read_run(shop.ids[name])
     for link in (run.url, account.client.get_run_url(run=run)):
-        page = opened(browser, runwood, link)
+        page = opened(visitor, runwood, link)
         assert str(run.trace_id) in page.url
         assert str(run.id) in page.text
         assert name in page.text
@@ -54,10 +54,10 @@ def test_the_link_of_a_run_opens_its_trace(
 
 @newest_covers(what=WHAT)
 def test_the_link_of_a_project_opens_its_traces(
-    account: Account, shop: Shop, browser: requests.Session, runwood: Server
+    account: Account, shop: Shop, visitor: requests.Session, runwood: Server
 ) -> None:
     project = account.client.read_project(project_name=shop.project)
-    page = opened(browser, runwood, project.url)
+    page = opened(visitor, runwood, project.url)
     assert shop.project in page.text
     assert "extractor" in page.text
 
