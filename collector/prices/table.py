@@ -128,14 +128,14 @@ def _lock(workspace: Workspace, price_id: UUID) -> ModelPrice | None:
 
 def find_table_price(project_id: UUID, model: str, provider: str, at: datetime) -> Price | None:
     """Return what the table of the project's workspace says a model cost at that time, or None."""
-    table = _table_of(project_id)
-    if not table.rows:
-        return None
-    day = at.astimezone(UTC).date()
-    for row in table.matching(model, provider):
-        if row.price.start_date is None or row.price.start_date <= day:
-            return row.price
-    return None
+    return _table_of(project_id).find(model, provider, at)
+
+
+def find_workspace_price(
+    workspace: Workspace, model: str, provider: str, at: datetime
+) -> Price | None:
+    """Return the same by the rows of this moment."""
+    return _Table(tuple(map(_table_row, list_prices(workspace)))).find(model, provider, at)
 
 
 def forget_price_tables() -> None:
@@ -157,7 +157,16 @@ class _Table:
         self.rows = rows
         self._matching: dict[tuple[str, str], tuple[_TableRow, ...]] = {}
 
-    def matching(self, model: str, provider: str) -> tuple[_TableRow, ...]:
+    def find(self, model: str, provider: str, at: datetime) -> Price | None:
+        if not self.rows:
+            return None
+        day = at.astimezone(UTC).date()
+        for row in self._match(model, provider):
+            if row.price.start_date is None or row.price.start_date <= day:
+                return row.price
+        return None
+
+    def _match(self, model: str, provider: str) -> tuple[_TableRow, ...]:
         key = (model, provider)
         found = self._matching.get(key)
         if found is None:
