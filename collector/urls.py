@@ -14,6 +14,8 @@ from collector.api.ingest import (
     ingest_multipart,
     update_run,
 )
+from collector.api.model_price_map import PriceMapAddView, PriceMapChangeView, PriceMapView
+from collector.api.prices import PriceAddView, PriceChangeView, PriceListView, PriceView
 from collector.api.routing import ByMethod, IdConverter, NoSuchRoute
 from collector.api.runs import RunQueryView, RunView
 from collector.api.schema import SchemaView
@@ -23,6 +25,19 @@ from collector.api.sessions import SessionListView, SessionView
 PREFIXES = ("", "api/", "api/v1/", "v1/")
 
 register_converter(IdConverter, "id")
+
+change_price, change_price_map = PriceChangeView.as_view(), PriceMapChangeView.as_view()
+prices: list[URLPattern] = [
+    path("model-prices", ByMethod(GET=PriceListView.as_view(), POST=PriceAddView.as_view())),
+    path(
+        "model-prices/<id:price_id>",
+        ByMethod(GET=PriceView.as_view(), PATCH=change_price, DELETE=change_price),
+    ),
+    re_path(
+        "^model-price-map/?$", ByMethod(GET=PriceMapView.as_view(), POST=PriceMapAddView.as_view())
+    ),
+    path("model-price-map/<id:price_id>", ByMethod(PUT=change_price_map, DELETE=change_price_map)),
+]
 
 api: list[URLPattern] = [
     path("info", info),
@@ -35,6 +50,7 @@ api: list[URLPattern] = [
     path("attachments/<str:signed>", AttachmentView.as_view()),
     path("sessions", SessionListView.as_view()),
     path("sessions/<id:session_id>", SessionView.as_view()),
+    *prices,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -43,5 +59,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     *(path(prefix, include(api)) for prefix in PREFIXES),
     # Past all routes: a client gets JSON, not the page that a browser would.
-    re_path(r"^(?:api|v1|runs|sessions|info|feedback)(?:/.*)?$", NoSuchRoute.as_view()),
+    re_path(
+        r"^(?:api|v1|runs|sessions|info|feedback|model-prices|model-price-map)(?:/.*)?$",
+        NoSuchRoute.as_view(),
+    ),
 ]
