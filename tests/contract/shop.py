@@ -44,7 +44,7 @@ PLAN = (
         "inputs": {"messages": [{"role": "user", "content": "Where is my kettle?"}]},
     }),
     Planned("ChatOpenAI", "llm", 1, 2, "agent", {
-        **_metadata(ls_provider="openai", ls_model_name="gpt-4o-mini"),
+        **_metadata(ls_provider="openai", ls_model_name="gpt-4o-mini", thread_id="X"),
         "outputs": {"text": "In the post.", "usage_metadata": USAGE},
     }, first_token=1.5),
     Planned("extractor", "chain", 20, 3, more={

@@ -18,6 +18,7 @@ from tests.contract.support import Account, newest_covers, wait_for
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Creating feedback for a run without session_id"),
 ]
 

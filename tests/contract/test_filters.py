@@ -28,10 +28,10 @@ DOCUMENTED = {
     'search(name, "agent")': ["agent"],
     'and(eq(metadata_key, "variant"), eq(metadata_value, "prod"))': ["agent"],
     'and(in(metadata_key, ["session_id","conversation_id","thread_id"]), eq(metadata_value, "X"))': [
-        "agent", "extractor",
+        "ChatOpenAI", "agent", "extractor",
     ],
     """has(metadata, '{"variant": "prod"}')""": ["agent"],
-    'eq(thread_id, "X")': ["agent", "extractor"],
+    'eq(thread_id, "X")': ["ChatOpenAI", "agent", "extractor"],
     'and(eq(name, "extractor"), and(eq(input_key, "messages.content"), like(input_value, "%refund%")))': [
         "extractor",
     ],

@@ -62,7 +62,7 @@ def test_the_link_of_a_run_is_found_again(link: str, account: Account, shop: Sho
 def test_a_link_that_was_taken_back_opens_nothing(
     account: Account, stranger: Client, shop: Shop
 ) -> None:
-    link = account.client.share_run(shop.ids["classify"], share_id=uuid.uuid4())
+    link = account.client.share_run(shop.ids["classify"], share_id=str(uuid.uuid4()))
     account.client.unshare_run(shop.ids["classify"])
     assert account.client.read_run_shared_link(shop.ids["classify"]) is None
     with pytest.raises(LangSmithError):
