@@ -19,6 +19,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from collector import doorbell, inbox, placing
+from collector.dead_lane import clear_dead_lane
+from collector.graves import graves_of_project, graves_of_workspace
 from collector.inbox import Claimed
 from collector.models import Workspace
 from collector.projects import DEFAULT_PROJECT, get_or_create_project_id, workspace_project_ids
@@ -85,6 +87,12 @@ def _no_garbage_collection() -> Iterator[None]:
 def _store_rows(project_id: UUID, rows: Sequence[Claimed]) -> int:
     try:
         batches = [inbox.unpack(row.body) for row in rows]
+        graves = graves_of_project(project_id)
+        if graves is not None and graves.project_deleted_at is not None:
+            clear_dead_lane(project_id, rows, batches, graves)
+            return 0
+        if graves is not None:
+            batches = [graves.without_deleted(batch) for batch in batches]
         with _Write(project_id, batches) as write, transaction.atomic():
             if not inbox.hold(project_id, rows):
                 return 0
@@ -150,7 +158,9 @@ class _Write:
 def _store_singly(project_id: UUID, row: Claimed) -> int:
     """Store each operation of a row in a savepoint of its own; bury what fails, settle the row."""
     try:
-        parts = [*_single_parts(inbox.unpack(row.body))]
+        batch = inbox.unpack(row.body)
+        graves = graves_of_project(project_id)
+        parts = [*_single_parts(graves.without_deleted(batch) if graves else batch)]
     except UnreadableBatch as error:
         with transaction.atomic():
             if inbox.hold(project_id, [row]):
@@ -258,6 +268,9 @@ def _move(workspace_id: UUID, row: Claimed, parts: dict[UUID, Batch]) -> set[UUI
 
 def _placed_parts(workspace_id: UUID, batch: Batch, row: Claimed) -> dict[UUID, Batch]:
     """Split a batch by where its content belongs; the workspace's own key holds what has to wait."""
+    graves = graves_of_workspace(workspace_id)
+    if graves is not None:
+        batch = graves.without_deleted(batch)
     project_ids = workspace_project_ids(workspace_id)
     unsettled = [run for run in batch.runs if not (run.is_placed and run.project_id)]
     left = placing.place_by_stored_runs(project_ids, unsettled)

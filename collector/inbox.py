@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from collector import doorbell
+from collector.graves import dead_projects
 from collector.placing import place_attachments, place_within_request
 from collector.projects import DEFAULT_PROJECT, get_or_create_project_id, known_project_ids
 from collector.storage.errors import UnreadableBatch
@@ -265,7 +266,11 @@ def _resolve_projects(workspace_id: UUID, decoded: DecodedRequest) -> None:
     items: list[RunOperation | FeedbackOperation] = [*decoded.runs, *decoded.feedback]
     given = {item.project_id for item in items if item.project_id is not None}
     known = known_project_ids(workspace_id, given)
+    unknown = given - known
+    dead = dead_projects(workspace_id, unknown) if unknown else frozenset()
     for item in items:
+        if item.project_id in dead and item.project is None:
+            continue  # it follows its project: the drain drops it
         if item.project_id is not None and item.project_id not in known:
             item.project = item.project or str(item.project_id)
             item.project_id = None

@@ -1,4 +1,4 @@
-"""The worker's own loop: finds due inbox rows once a second, and shows that the worker lives.
+"""The worker's own loop: finds due inbox rows once a second, deletes what was asked to go, and shows that it lives.
 
 It runs beside the Celery consumer, in a thread of the worker process, so that a broker which is down,
 flushed or lying costs a second and nothing else.
@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from collector import inbox
+from collector.deletion import carry_out_due
 from collector.drain import drain_lane
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 FORGET_AFTER_SECONDS = 3600
+DELETION_SECONDS = 1.0  # a round: a large deletion must not keep the inbox waiting
 
 
 def sweep() -> int:
@@ -63,6 +65,7 @@ class Sweeper(threading.Thread):
                     beat(self.worker_name)
                     beat_at = time.monotonic() + HEARTBEAT_SECONDS
                 sweep()
+                carry_out_due(DELETION_SECONDS)
             except DatabaseError as error:
                 logger.warning("the sweep failed and will be tried again: %s", error)
             finally:

@@ -163,11 +163,23 @@ def _parameter(wanted: Any) -> Any:
 
 def stored_feedback(row: Row) -> StoredFeedback:
     """Build from a row of COLUMNS."""
-    *scalars, key, score, value, comment, correction, source, other = row
+    (id_, project_id, run_id, trace_id, created_at, modified_at, key, score, value, comment,
+     correction, feedback_source, other) = row  # fmt: skip
     return StoredFeedback(
-        *scalars, key, score, bytes(value or b""), comment,
-        bytes(correction or b""), bytes(source or b""), bytes(other or b""),
-    )  # fmt: skip
+        id=id_,
+        project_id=project_id,
+        run_id=run_id,
+        trace_id=trace_id,
+        created_at=created_at,
+        modified_at=modified_at,
+        key=key,
+        score=score,
+        value=bytes(value or b""),
+        comment=comment,
+        correction=bytes(correction or b""),
+        feedback_source=bytes(feedback_source or b""),
+        other=bytes(other or b""),
+    )
 
 
 def list_feedback(run: RunSummary) -> tuple[FeedbackSummary, ...]:
@@ -211,6 +223,16 @@ def summarize_project_feedback(
 
 def _statistics(measures: Sequence[Any]) -> FeedbackStatistics:
     """Build from a row of MEASURES."""
-    *numbers, sources, comments, values = measures
+    (count, average, minimum, maximum, deviation, errors, sources, comments, values) = measures
     words = Counter(str(parse_value(bytes(value))) for value in values or ())
-    return FeedbackStatistics(*numbers, tuple(sources or ()), tuple(comments or ()), dict(words))
+    return FeedbackStatistics(
+        count=count,
+        average=average,
+        minimum=minimum,
+        maximum=maximum,
+        deviation=deviation,
+        error_count=errors,
+        sources=tuple(sources or ()),
+        comments=tuple(comments or ()),
+        values=dict(words),
+    )

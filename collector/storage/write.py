@@ -58,6 +58,14 @@ READ_RUNS = sql.SQL(
     "SELECT {} FROM run WHERE project_id = %s AND day = ANY(%s) AND id = ANY(%s)"
 ).format(names(run_row.COLUMNS))
 
+READ_TRACE = sql.SQL(
+    "SELECT {} FROM run WHERE project_id = %s AND day = %s AND trace_id = %s"
+).format(names(run_row.COLUMNS))
+
+DROP_TRACE = (
+    "DELETE FROM trace WHERE project_id = %s AND day = %s AND id = %s RETURNING last_heard_at"
+)
+
 # The WHERE holds a run in its trace: a stranger's operation changes nothing and is found by the count.
 UPSERT_RUNS = sql.SQL(
     """
@@ -165,6 +173,21 @@ def write_runs(
         days, ids = zip(*again, strict=True)
         raw.execute(FOLLOW_UP, [project_id, due_at, list(ids), list(days)])
     return len(runs)
+
+
+def recount_trace(project_id: UUID, day: date, trace_id: UUID) -> None:
+    """Make the row of a locked trace anew from its stored runs, after some of them were deleted."""
+    raw, key = raw_connection(), (day, trace_id)
+    found = raw.execute(READ_TRACE, [project_id, day, trace_id], binary=True).fetchall()
+    rows = [RunRow.from_database(values) for values in found]
+    dropped = raw.execute(DROP_TRACE, [project_id, day, trace_id]).fetchone()
+    if dropped is None or not rows:
+        return
+    first_start = min(row.start_time for row in rows)
+    traces = _lock_traces(raw, project_id, {key: first_start}, {key: dropped[0]})
+    for row in rows:
+        traces[key].count(None, row)
+    _set_traces(raw, traces.values())
 
 
 def _combined(old: RunRow, new: RunRow) -> RunRow:
