@@ -45,11 +45,12 @@ def trace(account: Account, script: str, sdk: str, count: int, **settings: str) 
     return Traced(sdk, printed, read_runs(account.client, project, count))
 
 
-def each_sdk(what: str, fixture: str = "traced") -> pytest.MarkDecorator:
-    """Run a test with every release line, as proof of one row for each."""
+def each_sdk(what: str, fixture: str = "traced", but: str = "") -> pytest.MarkDecorator:
+    """Run a test with every release line (but one), as proof of one row for each."""
     rows = [
         pytest.param(sdk, marks=covers(client=CLIENT, version=version, what=what))
         for sdk, version in SDKS.items()
+        if sdk != but
     ]
     return pytest.mark.parametrize(fixture, rows, indirect=True, scope="module")
 
@@ -126,15 +127,7 @@ def test_a_stream_that_breaks_off_keeps_what_came(traced: Traced) -> None:
     assert (abandoned.error, abandoned.outputs) == ("Cancelled", {"outputs": ["first"]})
 
 
-@pytest.mark.parametrize(
-    "traced",
-    [
-        pytest.param(sdk, marks=covers(client=CLIENT, version=SDKS[sdk], what="first token time"))
-        for sdk in ("langsmith", "langsmith-0.3")  # older ones note no tokens
-    ],
-    indirect=True,
-    scope="module",
-)
+@each_sdk("first token time", but="langsmith-0.1")  # older ones note no tokens
 def test_the_first_token_has_its_time(traced: Traced) -> None:
     run = traced.runs.one("tokens")
     assert [event["name"] for event in run.events or []] == ["new_token"] * 5
@@ -268,15 +261,31 @@ def test_the_service_writes_to_the_project_that_the_caller_names(distributed: Tr
 
 
 @pytest.fixture(scope="module")
-def without_trace(account: Account, request: pytest.FixtureRequest) -> Traced:
-    """Return the runs of by_hand.mjs, which know of neither trace_id nor dotted_order."""
-    return trace(account, "by_hand", request.param, 2)
+def by_id(account: Account) -> dict[str, Traced]:
+    """Return the runs of by_hand.mjs for each release. It takes a while until they find their place."""
+    projects = {sdk: new_project("js by_hand") for sdk in SDKS}
+    printed = {
+        sdk: run_script(account, "by_hand", sdk, project=project)
+        for sdk, project in projects.items()
+    }
+    return {
+        sdk: Traced(sdk, printed[sdk], read_runs(account.client, projects[sdk], 2)) for sdk in SDKS
+    }
 
 
-@each_sdk("`createRun`, `updateRun`", "without_trace")
-def test_runs_created_by_hand_find_their_place(without_trace: Traced) -> None:
-    root, child = without_trace.printed["root"], without_trace.printed["child"]
-    job, read = without_trace.runs.one("job"), without_trace.runs.one("read file")
+@pytest.mark.parametrize(
+    "sdk",
+    [
+        pytest.param(
+            sdk, marks=covers(client=CLIENT, version=version, what="`createRun`, `updateRun`")
+        )
+        for sdk, version in SDKS.items()
+    ],
+)
+def test_runs_without_trace_and_order_find_their_place(by_id: dict[str, Traced], sdk: str) -> None:
+    _, printed, runs = by_id[sdk]
+    root, child = printed["root"], printed["child"]
+    job, read = runs.one("job"), runs.one("read file")
     assert [str(job.id), str(read.id), str(read.parent_run_id)] == [root, child, root]
     assert {str(run.trace_id) for run in (job, read)} == {root}
     assert read.dotted_order.startswith(f"{job.dotted_order}.")
@@ -307,15 +316,7 @@ def test_attachments_come_back_byte_for_byte(account: Account, attached: Traced)
     }
 
 
-@pytest.mark.parametrize(
-    "attached",
-    [
-        pytest.param(sdk, marks=covers(client=CLIENT, version=SDKS[sdk], what="attachments"))
-        for sdk in ("langsmith", "langsmith-0.3")  # older ones have no extractAttachments
-    ],
-    indirect=True,
-    scope="module",
-)
+@each_sdk("attachments", "attached", but="langsmith-0.1")  # older ones have no extractAttachments
 def test_attachments_are_taken_out_of_the_arguments(account: Account, attached: Traced) -> None:
     assert attached.runs.one("transcribe").inputs == {"seconds": 2}
     assert files(account, attached, "transcribe") == {"recording": ("audio/wav", bytes(range(256)))}
@@ -346,17 +347,7 @@ def test_a_circle_ends_where_it_begins(odd: Traced) -> None:
     assert "[Circular]" in str(outputs["self"])
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        pytest.param(
-            sdk, marks=covers(client=CLIENT, version=SDKS[sdk], what="values that are no JSON")
-        )
-        for sdk in ("langsmith", "langsmith-0.3")
-    ],
-    indirect=True,
-    scope="module",
-)
+@each_sdk("values that are no JSON", "odd", but="langsmith-0.1")
 def test_javascripts_own_types_are_stored_as_the_sdk_writes_them(odd: Traced) -> None:
     run = odd.runs.one("odd values")
     assert run.outputs == {
