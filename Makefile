@@ -98,4 +98,4 @@ lock: install-dev ## resolve the dependencies anew
 	@$(BIN)/uv pip compile -q pyproject.toml --upgrade --extra dev -c requirements.lock --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
 
 clean: ## remove what was installed and cached; data stay
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/contract/javascript/node_modules
