@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from viewer.present.project_paths import quote_project_name, unquote_project_name
 from viewer.sessions import View, session_required
-from viewer.views import accounts, api_keys, live, preferences, projects, trace, traces
+from viewer.views import accounts, api_keys, live, preferences, prices, projects, trace, traces
 
 
 class ProjectNameConverter:
@@ -50,6 +50,8 @@ SIGNED_IN: list[tuple[str, View, str]] = [
     ("p/<project:project>/traces/<uuid:trace_id>/runs/<uuid:run_id>/raw", trace.run_raw, "run-raw"),
     ("settings/keys", api_keys.api_key_list, "api-keys"),
     ("settings/keys/<uuid:key_id>/revoke", api_keys.revoke, "revoke-api-key"),
+    ("settings/prices", prices.price_list, "prices"),
+    ("settings/prices/<uuid:price_id>/retire", prices.retire, "retire-price"),
 ]
 
 urlpatterns: list[URLPattern] = [

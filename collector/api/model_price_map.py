@@ -21,6 +21,7 @@ from collector.api.parsing import parse_text
 from collector.api.prices import (
     PAGES,
     add,
+    body_of,
     draft,
     no_such_price,
     page_of,
@@ -80,7 +81,7 @@ class PriceMapAddView(APIView):
         responses=shapes.PriceMapEntry,
     )
     def post(self, request: Request) -> HttpResponse:
-        made = _draft(request.data)
+        made = _draft(body_of(request))
         _refuse_same(workspace_of(request), made)
         return json_response(_entry(add(request, made)))
 
@@ -97,7 +98,7 @@ class PriceMapChangeView(APIView):
         responses=shapes.PriceMapEntry,
     )
     def put(self, request: Request, price_id: UUID) -> HttpResponse:
-        made = _draft(request.data)
+        made = _draft(body_of(request))
         _refuse_same(workspace_of(request), made, besides=price_id)
         return json_response(_entry(replace(request, price_id, made)))
 
@@ -146,7 +147,9 @@ def _refuse_same(workspace: Workspace, made: PriceDraft, *, besides: UUID | None
         provider=made.provider,
         start_date=made.start_date,
     )
-    if same.exclude(id=besides).exists():
+    if besides is not None:
+        same = same.exclude(id=besides)
+    if same.exists():
         raise SamePrice
 
 

@@ -60,7 +60,7 @@ class PriceAddView(APIView):
         responses={201: shapes.ModelPrice},
     )
     def post(self, request: Request) -> HttpResponse:
-        row = add(request, _draft(request.data))
+        row = add(request, _draft(body_of(request)))
         return json_response(serialize_price(row), status=201)
 
 
@@ -87,7 +87,7 @@ class PriceChangeView(APIView):
     )
     def patch(self, request: Request, price_id: UUID) -> HttpResponse:
         old = serialize_price(_find(request, price_id))
-        given = {key: value for key, value in request.data.items() if key in DRAFT_FIELDS}
+        given = {key: value for key, value in body_of(request).items() if key in DRAFT_FIELDS}
         kept = {key: old[key] for key in DRAFT_FIELDS}
         return json_response(serialize_price(replace(request, price_id, _draft(kept | given))))
 
@@ -145,6 +145,11 @@ def replace(request: Request, price_id: UUID, made: PriceDraft) -> ModelPrice:
     if row is None:
         raise no_such_price(price_id)
     return row
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    assert isinstance(request.data, dict)  # the parser refuses any other JSON
+    return request.data
 
 
 def page_of(request: Request, rows: list[ModelPrice]) -> list[ModelPrice]:

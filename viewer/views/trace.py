@@ -15,9 +15,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from collector.reads import runs, traces
+from collector.reads.costs import explain_cost
 from collector.reads.errors import ReadTimeout
 from collector.reads.live import HEARTBEAT_SECONDS, subscribe
 from collector.reads.types import RunDetail, TraceTree
+from viewer.present.cost import view_cost
 from viewer.present.raw import raw_field, to_json, to_text
 from viewer.present.run_body import view_run_body
 from viewer.present.run_head import view_run_head
@@ -125,5 +127,6 @@ def _pane(
         "detail": detail,
         "head": view_run_head(detail, tree, query, now=now),
         "body": view_run_body(detail, tree, query),
+        "cost": view_cost(explain_cost((project.id,), detail.run)) if query.tab == "run" else None,
         "raw_url": reverse("run-raw", kwargs=where),
     }
