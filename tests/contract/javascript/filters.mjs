@@ -8,4 +8,4 @@ for (const filter of JSON.parse(wordsAfter[0])) {
   found[filter] = (await all(client.listRuns({ projectName, filter }))).map((run) => run.name).sort();
 }
 const refused = await all(client.listRuns({ projectName, filter: 'eq(name, "agent"' })).catch((error) => error);
-await finish({ found, refused: refused.message });
+await finish({ found, refused: refused.message ?? null });
