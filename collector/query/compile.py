@@ -322,7 +322,7 @@ class _Compiler:
             forms = self.params.add(
                 [form for value in _listed(test.value) for form in _json_forms(value)]
             )
-            matches = f"feedback.value = ANY({forms}::bytea[])"
+            matches = f"{known.sql} = ANY({forms}::bytea[])"
             return f"NOT {matches}" if test.operator == "neq" else matches
         return self._comparison(known, test)
 
@@ -455,11 +455,7 @@ def _index_of(test: Compare) -> str:
 
 
 def _json_forms(value: Scalar) -> Iterable[bytes]:
-    """Return the JSON texts that a client may have written a value of feedback as."""
-    if isinstance(value, str):
-        yield from (
-            json.dumps(value, ensure_ascii=is_ascii).encode("utf-8", "replace")
-            for is_ascii in (True, False)
-        )
-    else:
-        yield from (text.encode() for text in texts_of(value))
+    """Return the JSON texts that a client may have written a value of feedback as: 5 as 5 or "5"."""
+    for text in texts_of(value):
+        quoted = (json.dumps(text, ensure_ascii=is_ascii) for is_ascii in (True, False))
+        yield from (form.encode("utf-8", "replace") for form in (text, *quoted))

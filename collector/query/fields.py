@@ -127,9 +127,13 @@ def _of_trace(column: str) -> str:
 
 def _total(column: str) -> Field:
     """A sum over the run and all below it; until the trace is rolled up, what is known already."""
+    of_trace = _of_trace(column)
+    if column.endswith("tokens"):
+        of_trace = f"nullif({of_trace}, 0)"  # a trace counts from 0, also where nothing was counted
     sql = (
-        f"coalesce({{run}}.subtree_{column}, CASE WHEN {{run}}.id = {{run}}.trace_id THEN {_of_trace(column)}"
-        f" WHEN {{run}}.run_type IN ('llm', 'embedding') THEN {{run}}.{column} END)"
+        f"coalesce({{run}}.subtree_{column},"
+        f" CASE WHEN {{run}}.id = {{run}}.trace_id THEN {of_trace} END,"
+        f" CASE WHEN {{run}}.run_type IN ('llm', 'embedding') THEN {{run}}.{column} END)"
     )
     return Field(ORDER, _number, sql, "numeric", is_nullable=True)
 
@@ -147,8 +151,6 @@ STATUS_SQL = """(CASE WHEN {run}.error IS NOT NULL OR {run}.status = 'cancelled'
 # The two times may come from two clocks: never below zero.
 LATENCY_SQL = """(CASE WHEN {run}.end_time >= {run}.start_time
  THEN extract(epoch FROM {run}.end_time - {run}.start_time) WHEN {run}.end_time IS NOT NULL THEN 0 END)"""
-
-THREAD_SQL = f"coalesce({{run}}.thread_id, {_of_trace('thread_id')})"
 
 _EXAMPLE = Field(EQUAL, _uuid, "{run}.reference_example_id", "uuid", is_nullable=True)
 
@@ -188,14 +190,14 @@ FIELDS: dict[str, Field] = {
     "feedback_score": Field(
         ORDER, _number, "feedback.score", "float8", group="feedback", part="score"
     ),
-    "feedback_value": Field(EQUAL, _any, "feedback.value", "bytea", group="feedback"),
+    "feedback_value": Field(EQUAL, _any, "nullif(feedback.value, '')", "bytea", group="feedback"),
     "feedback_source": Field(
         EQUAL, _text, "feedback.source_type", group="feedback", part="source"
     ),
     "is_root": Field(
         ("eq", "neq"), _bool, "({run}.parent_run_id IS NULL OR {run}.id = {run}.trace_id)", "boolean"
     ),
-    "thread_id": Field(EQUAL, _text, THREAD_SQL, is_nullable=True),
+    "thread_id": Field(EQUAL, _text, "{run}.thread_id", is_nullable=True),
     "execution_order": Field(("eq",), _number),
 }  # fmt: skip
 

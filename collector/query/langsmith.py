@@ -141,19 +141,16 @@ class _Reader:
         return name
 
     def _value(self, node: Node) -> Literals | list[Literals]:
-        if isinstance(node, Token):
-            return self._word(node)
-        if node.data == "call":
+        if isinstance(node, Tree) and node.data == "call":
             self._fail("a value is needed here, not a function", node)
-        if node.data == "list":
+        if isinstance(node, Tree) and node.data == "list":
             return [self._scalar(item) for item in node.children]
-        return self._string(node) if node.data == "string" else self._number(node)
+        return self._scalar(node)
 
     def _scalar(self, node: Node) -> Literals:
-        value = self._value(node)
-        if isinstance(value, list):
-            self._fail("a list in a list is not a value", node)
-        return value
+        if isinstance(node, Token):
+            return self._word(node)
+        return self._string(node) if node.data == "string" else self._number(node)
 
     def _word(self, token: Token) -> bool | None:
         word = str(token).lower()
@@ -211,7 +208,7 @@ _BEFORE_INDEX = re.compile(r"\b(metadata|inputs|outputs)\s*\Z")
 def _refuse(text: str, error: UnexpectedInput) -> NoReturn:
     """Say in words what the parser stumbled over."""
     is_at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    position = len(text) if is_at_end else error.pos_in_stream or 0
+    position: int = len(text) if is_at_end else getattr(error, "pos_in_stream", 0)
     rest = text[position:]
     message = "a comma or a closing bracket is missing" if rest else "the filter ends too early"
     if not text.strip():

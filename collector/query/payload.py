@@ -118,7 +118,8 @@ class ErrorLike:
     test: TextTest
 
     def holds(self, run: RunTexts) -> bool:
-        return self.test(run.area("error"))
+        error = run.area("error")
+        return bool(error) and self.test(error)
 
 
 class HasWords:
