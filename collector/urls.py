@@ -6,9 +6,14 @@ from django.urls import URLPattern, URLResolver, include, path, re_path, registe
 
 from collector.api import health
 from collector.api.attachments import AttachmentView
+from collector.api.feedback import (
+    FeedbackListView,
+    FeedbackView,
+    change_feedback,
+    create_feedback,
+)
 from collector.api.info import info
 from collector.api.ingest import (
-    create_feedback,
     create_run,
     ingest_batch,
     ingest_multipart,
@@ -44,7 +49,11 @@ api: list[URLPattern] = [
     path("runs", create_run),
     path("runs/batch", ingest_batch),
     path("runs/multipart", ingest_multipart),
-    path("feedback", create_feedback),
+    path("feedback", ByMethod(GET=FeedbackListView.as_view(), POST=create_feedback)),
+    path(
+        "feedback/<id:feedback_id>",
+        ByMethod(GET=FeedbackView.as_view(), PATCH=change_feedback, DELETE=change_feedback),
+    ),
     path("runs/query", RunQueryView.as_view()),
     path("runs/<id:run_id>", ByMethod(GET=RunView.as_view(), PATCH=update_run)),
     path("attachments/<str:signed>", AttachmentView.as_view()),

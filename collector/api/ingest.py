@@ -13,7 +13,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,7 +27,6 @@ from collector.auth import ApiKeyAuth
 from collector.wire.batch import decode_batch, decode_one
 from collector.wire.encoding import decode_body
 from collector.wire.errors import EmptyBody, TooLarge, TruncatedBody
-from collector.wire.feedback import decode_feedback_body
 from collector.wire.limits import Limits
 from collector.wire.multipart import decode_multipart
 from collector.wire.operations import ClientReport, DecodedRequest, Rejection
@@ -87,6 +85,10 @@ class IngestView(APIView):
             with answered_within(DATABASE_SECONDS):
                 rejected = inbox.accept(request.auth.workspace_id, decoded)
         _report(decoded)
+        return self.answer(decoded, rejected)
+
+    def answer(self, decoded: DecodedRequest, rejected: list[Rejection]) -> Response:
+        """Say what became of the request."""
         return _answer(decoded, rejected)
 
 
@@ -229,17 +231,7 @@ class IngestMultipart(IngestView):
         )
 
 
-class CreateFeedback(IngestView):
-    """POST /feedback: for a run that need not be there yet."""
-
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=answers())
-    def post(self, request: Request) -> Response:
-        """Store one judgement on a run."""
-        return self.ingest(request, decode_feedback_body)
-
-
 create_run = CreateRun.as_view()
-create_feedback = CreateFeedback.as_view()
 update_run = UpdateRun.as_view()
 ingest_batch = IngestBatch.as_view()
 ingest_multipart = IngestMultipart.as_view()

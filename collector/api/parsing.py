@@ -28,13 +28,14 @@ class AnyJSONParser(BaseParser):
     """Reads JSON whatever the content type says: the SDKs name several, or none."""
 
     media_type = "*/*"
+    takes_lists = False
 
     def parse(
         self,
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> Any:
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
@@ -42,9 +43,15 @@ class AnyJSONParser(BaseParser):
             value = orjson.loads(body or b"{}")
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not valid JSON: {error}") from error
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) and not (self.takes_lists and isinstance(value, list)):
             raise ParseError("The body must be a JSON object.")
         return value
+
+
+class ObjectOrListParser(AnyJSONParser):
+    """Reads one object, or a list."""
+
+    takes_lists = True
 
 
 def parse_uuid(name: str, value: Any) -> UUID | None:

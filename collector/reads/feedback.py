@@ -40,20 +40,27 @@ SELECT {COLUMNS} FROM feedback
    AND created_at BETWEEN %(created_from)s AND %(created_to)s
 """  # noqa: S608
 
+
+def _member(column: str, name: str) -> str:
+    """Return SQL for a text in a column of JSON. Escapes are blanked first: Postgres fails at that of NUL and the like."""
+    text = f"convert_from(nullif({column}, ''), 'UTF8')"
+    escape, blank = r"\\u[0-9a-fA-F]{4}", r"\\u0020"
+    return f"(regexp_replace({text}, '{escape}', '{blank}', 'g')::json ->> '{name}')"
+
+
 # Each stands behind LIST where it is asked for.
 CONDITIONS = {
     "run_ids": "run_id = ANY(%(run_ids)s::uuid[])",
     "keys": "key = ANY(%(keys)s::text[])",
     "sources": "source_type = ANY(%(sources)s::text[])",
-    # json, not jsonb: it looks at nothing but what is asked for, and so bears any text that is JSON
-    "users": "convert_from(nullif(feedback_source, ''), 'UTF8')::json ->> 'user_id' = ANY(%(users)s::text[])",
+    "users": f"{_member('feedback_source', 'user_id')} = ANY(%(users)s::text[])",
     "has_comment": "(coalesce(comment, '') <> '') = %(has_comment)s::boolean",
     "has_score": "(score IS NOT NULL) = %(has_score)s::boolean",
     "is_of_run": "(run_id IS NOT NULL) = %(is_of_run)s::boolean",
 }
 
 MEASURES = f"""count(*), avg(score), min(score), max(score), stddev_pop(score),
- count(*) FILTER (WHERE convert_from(nullif(other, ''), 'UTF8')::json ->> 'error' = 'true'),
+ count(*) FILTER (WHERE {_member("other", "error")} = 'true'),
  array_agg(DISTINCT source_type) FILTER (WHERE source_type IS NOT NULL),
  (array_agg(left(comment, 1000) ORDER BY created_at, id) FILTER (WHERE comment <> ''))[1:{MAX_COMMENTS}],
  (array_agg(value) FILTER (WHERE octet_length(value) BETWEEN 2 AND {MAX_VALUE_BYTES}

@@ -163,11 +163,14 @@ def _place(
     return trace_id, parent_run_id, None, None
 
 
+def agent_project(address: str | None) -> str | None:
+    """Return the project that stands for an agent's address: LANGSMITH_AGENT_ID is sent in place of a project."""
+    agent = _ADDRESS.fullmatch(address) if address else None
+    return f"{agent[1]}/{agent[2]}" if agent else address
+
+
 def _project(run: WireRun, limits: Limits, notes: list[str]) -> str | None:
-    name = run.session_name
-    if not name and run.address:  # LANGSMITH_AGENT_ID: sent in place of a project
-        agent = _ADDRESS.fullmatch(run.address)
-        name = f"{agent[1]}/{agent[2]}" if agent else run.address
+    name = run.session_name or agent_project(run.address)
     if not name:
         return None
     return _text("session_name", name, limits.max_project_chars, notes)
