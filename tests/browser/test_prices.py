@@ -32,7 +32,7 @@ def test_a_price_is_added_changed_and_retired(
     expect(page.get_by_text("input $2.5")).to_be_visible()
     page.get_by_role("link", name="Change ^own-").click()
     page.get_by_label("Output").fill("10")
-    page.get_by_role("button", name="Put in its place").click()
+    page.get_by_role("button", name="Replace price").click()
     expect(page.get_by_text("output $10")).to_be_visible()
     expect(page.get_by_text("1 in force")).to_be_visible()
     page.get_by_role("button", name="Retire ^own-").click()
