@@ -1,6 +1,7 @@
 """The prices that come with the package `genai-prices`: its bundled data, never its network.
 
-The data takes half a second and 70 MB to load, so that it is loaded with the first model that is looked for.
+The data takes half a second and 40 MB (100 while it loads), so that it is loaded with the first model that is
+looked for.
 Nothing here fetches: only `genai_prices.update_prices` can, and it is not used.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.models import AppliedPrice, Project, Workspace
+from collector.models import AppliedPrice, ModelPrice, Project, Workspace
 from collector.prices.table import add_price, check_draft, retire_price
 from collector.reads.costs import CLIENT, explain_cost, find_cost_details, find_stored_prices
 from collector.reads.runs import find_run
@@ -240,6 +241,22 @@ def test_the_newest_row_in_force_that_fits_is_taken(project: Project, workspace:
         return stored(project, model_run("own-model", provider, usage(1_000_000, 0))).total_cost
 
     assert (cost("acme"), cost("others"), cost(None)) == (2, 1, 1)
+
+
+def test_a_change_that_another_process_makes_is_seen_before_long(
+    project: Project, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.prices.table.CACHE_SECONDS", 0.3)
+
+    def cost() -> Decimal | None:
+        return stored(project, model_run("own", None, usage(1_000_000, 0))).total_cost
+
+    assert cost() is None
+    ModelPrice.objects.create(workspace=workspace, model_pattern="own", prices={"input": "1"})
+    deadline = time.monotonic() + 5
+    while cost() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert cost() == 1
 
 
 def test_a_price_holds_from_its_start_date_on(project: Project, workspace: Workspace) -> None:
