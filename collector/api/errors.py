@@ -21,7 +21,13 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from collector.api.filters import InvalidFilter
 from collector.api.memory import TooManyInFlight
 from collector.inbox import InboxFull
-from collector.wire.errors import BodyError, TooLarge, UnsupportedEncoding, WrongShape
+from collector.wire.errors import (
+    BodyError,
+    TooLarge,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+    WrongShape,
+)
 from config.uploads import BodyTooSlow
 
 logger = logging.getLogger(__name__)
@@ -31,6 +37,7 @@ RETRY_AFTER_SECONDS = 30  # four tries of the stock client then cover 90 s
 _NEVER: tuple[tuple[type[BodyError], int], ...] = (  # other bodies that cannot be used: 400
     (TooLarge, 413),  # and no Retry-After, which would make clients upload it four times
     (UnsupportedEncoding, 415),
+    (UnsupportedMediaType, 415),
     (WrongShape, 422),
 )
 _LATER: tuple[tuple[type[Exception], str, str], ...] = (

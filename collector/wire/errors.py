@@ -8,6 +8,8 @@
     │   ├── CorruptEncoding
     │   ├── MalformedJson
     │   ├── MalformedMultipart
+    │   ├── MalformedProtobuf
+    │   ├── UnsupportedMediaType
     │   ├── WrongShape           well-formed JSON, but no request of ours
     │   └── TooLarge             over a limit: bytes, runs, parts or JSON values
     └── ItemError                  one run, feedback or attachment; its siblings are kept
@@ -75,6 +77,18 @@ class MalformedMultipart(BodyError):
     """The body is not valid multipart/form-data."""
 
     code = "malformed_multipart"
+
+
+class MalformedProtobuf(BodyError):
+    """The body is no protobuf ExportTraceServiceRequest."""
+
+    code = "malformed_protobuf"
+
+
+class UnsupportedMediaType(BodyError):
+    """Content-Type must be application/x-protobuf or application/json."""
+
+    code = "unsupported_media_type"
 
 
 class WrongShape(BodyError):

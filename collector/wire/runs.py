@@ -51,13 +51,23 @@ class Reading:
         limits = self.limits
         if len(text) > limits.max_run_bytes:
             raise ItemTooLarge("The run", len(text), limits.max_run_bytes)
-        self.mended_bytes += len(text)
-        if self.mended_bytes > limits.max_mended_bytes:
-            raise ItemTooLarge("What had to be mended", self.mended_bytes, limits.max_mended_bytes)
+        self.count_mended(len(text))
         if len(text) < ALONE_BYTES:
             return repair(text, max_depth=max_depth)
         with _mending:
             return repair(text, max_depth=max_depth)
+
+    def count_mended(self, size: int) -> None:
+        """Take `size` bytes more into the account of what has to be mended.
+
+        Raises:
+            ItemTooLarge: that is too much for one request.
+        """
+        self.mended_bytes += size
+        if self.mended_bytes > self.limits.max_mended_bytes:
+            raise ItemTooLarge(
+                "What had to be mended", self.mended_bytes, self.limits.max_mended_bytes
+            )
 
 
 def decode_run(
@@ -105,7 +115,7 @@ def make_operation(
     payloads = _payloads(run, parts, limits, notes)
     error = run.error
     if error:
-        error = _text("error", error, limits.max_string_bytes, notes)
+        error = fit_text("error", error, limits.max_string_bytes, notes)
     return RunOperation(
         id=run_id,
         is_update=is_update,
@@ -116,13 +126,14 @@ def make_operation(
         parent_run_id=parent_run_id,
         dotted_order=dotted_order,
         day=day,
-        name=run.name and _text("name", run.name, limits.max_name_chars, notes),
-        run_type=run.run_type and _text("run_type", run.run_type, limits.max_run_type_chars, notes),
+        name=run.name and fit_text("name", run.name, limits.max_name_chars, notes),
+        run_type=run.run_type
+        and fit_text("run_type", run.run_type, limits.max_run_type_chars, notes),
         start_time=start_time,
         end_time=None if run.end_time is None else _time("end_time", run.end_time),
         status=run.status if run.status in STATUS_HINTS else None,
         error=error,
-        tags=run.tags and _tags(run.tags, limits, notes),
+        tags=run.tags and fit_tags(run.tags, limits, notes),
         reference_example_id=run.reference_example_id,
         span_id=None,
         other=_other(other, limits, notes) if other else b"",
@@ -173,7 +184,7 @@ def _project(run: WireRun, limits: Limits, notes: list[str]) -> str | None:
     name = run.session_name or agent_project(run.address)
     if not name:
         return None
-    return _text("session_name", name, limits.max_project_chars, notes)
+    return fit_text("session_name", name, limits.max_project_chars, notes)
 
 
 def _time(field: str, value: datetime | float) -> datetime:
@@ -183,7 +194,8 @@ def _time(field: str, value: datetime | float) -> datetime:
         raise InvalidField(field, "is a number that is no time.") from exc
 
 
-def _text(field: str, text: str, max_chars: int, notes: list[str]) -> str:
+def fit_text(field: str, text: str, max_chars: int, notes: list[str]) -> str:
+    """Return the text of a column: without NUL, and cut to `max_chars`. The notes say what was done."""
     if "\0" in text:  # surrogates were found by the decoder
         text = storable(text)
         notes.append(f"{field}: NUL was replaced by U+FFFD")
@@ -193,11 +205,12 @@ def _text(field: str, text: str, max_chars: int, notes: list[str]) -> str:
     return text
 
 
-def _tags(tags: list[str], limits: Limits, notes: list[str]) -> list[str]:
+def fit_tags(tags: list[str], limits: Limits, notes: list[str]) -> list[str]:
+    """Return as many tags as a run may have, each fit for its column."""
     if len(tags) > limits.max_tags:
         notes.append(f"tags: the first {limits.max_tags} of {len(tags):,} were kept")
         tags = tags[: limits.max_tags]
-    return [_text("tags", tag, limits.max_tag_chars, notes) for tag in tags]
+    return [fit_text("tags", tag, limits.max_tag_chars, notes) for tag in tags]
 
 
 def _payloads(
