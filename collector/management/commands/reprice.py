@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import Progress
 
 from collector.models import Project
 from collector.prices.table import forget_price_tables
@@ -79,27 +81,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how far it is; yields a function that moves it on. A bar where there is `rich`."""
-    try:
-        from rich.console import Console
-        from rich.progress import Progress
-    except ImportError:
-        yield _Counter(total).advance
-        return
+    """Show on a terminal how far it is; yields a function that moves it on."""
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("Traces", total=total)
         yield lambda count: bar.advance(task, count)
-
-
-class _Counter:
-    """What stands in for the bar."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done = total, 0
-
-    def advance(self, count: int) -> None:
-        self._done += count
-        if sys.stderr.isatty():
-            end = "\n" if self._done >= self._total else "\r"
-            sys.stderr.write(f"{self._done:,} of {self._total:,} traces{end}")
-            sys.stderr.flush()
