@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 
 import pytest
+from langsmith import agent_address
 from langsmith.schemas import Run
 
 from tests.contract.support import (
@@ -105,29 +106,29 @@ def test_replicas_are_taken_from_the_environment(account: Account) -> None:
         assert runs.tree(runs.one("work")) == ["work", "add"]
 
 
-@newest_covers(what="agent addresses (`LANGSMITH_AGENT_ID`, `LANGSMITH_AGENT_ENVIRONMENT`)")
-def test_an_agents_runs_are_in_the_project_that_its_address_names(account: Account) -> None:
-    agent = f"kiln-{uuid.uuid4().hex[:8]}"
-    environment = account.environment(
-        "", LANGSMITH_AGENT_ID=agent, LANGSMITH_AGENT_ENVIRONMENT="production"
-    )
-    del environment["LANGSMITH_PROJECT"]  # an address and a project exclude each other
-    run_program(sys.executable, "replicated", environment)
-    runs = read_runs(account.client, f"{agent}/production", 2)
-    assert runs.tree(runs.one("work")) == ["work", "add"]
+AGENT = f"kiln-{uuid.uuid4().hex[:8]}"
 
 
-@newest_covers(what="agent addresses (`LANGSMITH_AGENT_ID`, `LANGSMITH_AGENT_ENVIRONMENT`)")
-def test_an_address_is_resolved_to_its_project(account: Account) -> None:
-    agent = f"kiln-{uuid.uuid4().hex[:8]}"
+@pytest.fixture(scope="module")
+def agent_runs(account: Account) -> Runs:
+    """What an agent traced that has an address in place of a project: they exclude each other."""
     environment = account.environment(
-        "", LANGSMITH_AGENT_ID=agent, LANGSMITH_AGENT_ENVIRONMENT="staging"
+        "", LANGSMITH_AGENT_ID=AGENT, LANGSMITH_AGENT_ENVIRONMENT="production"
     )
     del environment["LANGSMITH_PROJECT"]
     run_program(sys.executable, "replicated", environment)
-    work = read_runs(account.client, f"{agent}/staging", 2).one("work")
-    address = {"kind": "AGENT", "id": agent, "environment": "STAGING"}
-    url = account.client.get_run_url(
-        run=work.model_copy(update={"session_id": None}), address=address
-    )
+    return read_runs(account.client, f"{AGENT}/production", 2)
+
+
+@newest_covers(what="agent addresses (`LANGSMITH_AGENT_ID`, `LANGSMITH_AGENT_ENVIRONMENT`)")
+def test_an_agents_runs_are_in_the_project_that_its_address_names(agent_runs: Runs) -> None:
+    assert agent_runs.tree(agent_runs.one("work")) == ["work", "add"]
+
+
+@newest_covers(what="agent addresses (`LANGSMITH_AGENT_ID`, `LANGSMITH_AGENT_ENVIRONMENT`)")
+def test_an_address_is_resolved_to_its_project(account: Account, agent_runs: Runs) -> None:
+    work = agent_runs.one("work")
+    unplaced = work.model_copy(update={"session_id": None})
+    address = agent_address(AGENT, "production")
+    url = account.client.get_run_url(run=unplaced, address=address)
     assert f"/projects/p/{work.session_id}/r/{work.id}" in url

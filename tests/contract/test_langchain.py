@@ -49,13 +49,19 @@ def test_a_models_messages_are_kept_whole(runs: Runs) -> None:
 
 
 @langchain_covers(what="token usage with details, and cost")
-def test_usage_has_its_details_and_cost_and_counts_once(runs: Runs) -> None:
+def test_usage_has_its_details_and_counts_once(runs: Runs) -> None:
     root = runs.one("invoked")
     _, model, _ = runs.children(root)
     for run in (model, root):
         assert (run.prompt_tokens, run.completion_tokens, run.total_tokens) == (1000, 200, 1200)
     assert model.prompt_token_details == {"cache_read": 600}
     assert model.completion_token_details == {"reasoning": 50}
+
+
+@langchain_covers(what="token usage with details, and cost")
+def test_cached_tokens_cost_what_they_cost_and_a_trace_costs_what_its_runs_do(runs: Runs) -> None:
+    root = runs.one("invoked")
+    _, model, _ = runs.children(root)
     # gpt-4o-mini: 0.15 USD a million tokens, 0.075 of cached ones, 0.60 of completion
     assert model.prompt_cost == Decimal("0.000105")
     assert model.completion_cost == Decimal("0.00012")

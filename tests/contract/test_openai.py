@@ -80,15 +80,23 @@ def test_a_response_keeps_its_output_and_usage(runs: Runs) -> None:
 
 @openai_covers(what="token usage with details, and cost")
 @pytest.mark.parametrize("name", ["chat", "stream", "tools", "respond", "wait"])
-def test_usage_has_its_details_and_cost(runs: Runs, name: str) -> None:
+def test_usage_has_its_details(runs: Runs, name: str) -> None:
     model = model_of(runs, name)
     assert (model.prompt_tokens, model.completion_tokens, model.total_tokens) == (1000, 200, 1200)
     assert model.prompt_token_details is not None
     assert model.prompt_token_details["cache_read"] == 600
     assert model.completion_token_details is not None
     assert model.completion_token_details["reasoning"] == 50
+
+
+@openai_covers(what="token usage with details, and cost")
+@pytest.mark.parametrize("name", ["chat", "stream", "tools", "respond", "wait"])
+def test_cached_tokens_cost_what_they_cost_and_a_trace_costs_what_its_runs_do(
+    runs: Runs, name: str
+) -> None:
     # gpt-4o-mini: 0.15 USD a million tokens, 0.075 of cached ones, 0.60 of completion
-    assert model.total_cost == runs.one(name).total_cost == Decimal("0.000225")
+    assert model_of(runs, name).total_cost == Decimal("0.000225")
+    assert runs.one(name).total_cost == Decimal("0.000225")
 
 
 @openai_covers(what="embeddings (`@traceable`)")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from langsmith import uuid7
 from langsmith.utils import LangSmithConflictError, LangSmithNotFoundError
 
 from tests.contract.shop import Shop
@@ -53,7 +53,7 @@ def test_an_update_changes_what_it_names(account: Account) -> None:
 @newest_covers(what="`delete_project`")
 def test_a_deleted_project_is_gone_with_its_runs(account: Account) -> None:
     name = new_project("deleted")
-    run_id = "01a20acb-4a34-78d8-934e-" + f"{time.time_ns() % 16**12:012x}"
+    run_id = uuid7()
     account.client.create_run("last", {}, "chain", project_name=name, id=run_id)
     account.client.flush()
     wait_for(lambda: account.client.read_run(run_id), lambda _: True)
