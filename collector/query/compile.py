@@ -31,6 +31,7 @@ from collector.query.payload import (
     Source,
     all_texts_of,
     like_test,
+    longest_word,
     text_test,
     texts_of,
 )
@@ -298,6 +299,7 @@ class _Compiler:
             group,
             tuple(text_test(key.operator, key.value) for key in keys),
             tuple(text_test(value.operator, value.value) for value in values),
+            tuple(longest_word(str(value.value)) for value in values if value.operator == "like"),
         )
         return self._payload_part(test, self._pair_terms(group, keys, values))
 

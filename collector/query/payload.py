@@ -6,6 +6,7 @@ what a test here would find.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -45,9 +46,21 @@ class RunTexts:
         return self._pairs[source]
 
     def _value(self, source: Source) -> Any:
-        if source == "metadata":
-            return self._metadata
-        return jsonvalue.parse(self._payload.inputs if source == "input" else self._payload.outputs)
+        return self._metadata if source == "metadata" else jsonvalue.parse(self._raw(source))
+
+    def _raw(self, source: Source) -> bytes:
+        fields = {"metadata": "extra", "input": "inputs", "output": "outputs"}
+        raw: bytes = getattr(self._payload, fields[source])
+        return raw
+
+    def may_say(self, source: Source, word: bytes) -> bool:
+        """Return whether a word, of small ASCII letters, may stand in the JSON text.
+
+        A look at the bytes spares most payloads the parsing. Where letters may be written otherwise it
+        is no answer.
+        """
+        raw = self._raw(source)
+        return not raw.isascii() or rb"\u" in raw or word in raw.lower()
 
     @cached_property
     def _metadata(self) -> Any:
@@ -92,9 +105,10 @@ class HasPair:
     source: Source
     key_tests: tuple[TextTest, ...]
     value_tests: tuple[TextTest, ...]
+    words: tuple[bytes, ...] = ()  # that a passing value says
 
     def holds(self, run: RunTexts) -> bool:
-        return any(
+        return all(run.may_say(self.source, word) for word in self.words) and any(
             all(test(key) for test in self.key_tests)
             and all(test(value) for test in self.value_tests)
             for key, value in run.pairs(self.source)
@@ -197,6 +211,17 @@ def _order_test(operator: Operator, value: Scalar) -> TextTest:
             return False
 
     return test
+
+
+# Four letters: fewer stand in the text of a number, which may be written otherwise in JSON (1e-07, inf)
+_WORD = re.compile("[a-z]{4,}")
+
+
+def longest_word(pattern: str) -> bytes:
+    """Return the longest word of ASCII letters that whatever a LIKE pattern matches holds."""
+    # an escape may make a letter of it: it ends a word
+    words = _WORD.findall(re.sub(r"\\.", " ", pattern.lower(), flags=re.DOTALL))
+    return max(words, key=len, default="").encode()
 
 
 _QUIET = re2.Options()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from decimal import Decimal
 from typing import Any, get_args
@@ -17,6 +18,7 @@ from collector.query.payload import (
     Source,
     all_texts_of,
     like_test,
+    longest_word,
     text_test,
 )
 from collector.storage.blocks import RunPayload
@@ -107,6 +109,21 @@ small = st.text(alphabet="aA%_\\.\n(*ä", max_size=6)
 @example("a\\%", "A%")
 def test_a_pattern_matches_as_like_defines_it(pattern: str, text: str) -> None:
     assert like_test(pattern)(text) == naive_like(pattern, text)
+
+
+@given(st.text(alphabet="abkK\u212a%\\", max_size=8), st.text(alphabet="abkK\u212a\\", max_size=8))
+@example("%abcd%", "xABCDx")
+@example("\\abcd", "abcd")
+@example("kkkk", "\u212a\u212a\u212a\u212a")
+def test_a_look_at_the_bytes_never_hides_a_match(pattern: str, text: str) -> None:
+    run = texts(inputs=json.dumps({"k": text}, ensure_ascii=False).encode())
+    matches = like_test(pattern)(text)
+    assert run.may_say("input", longest_word(pattern)) or not matches
+
+
+def test_a_look_at_the_bytes_tells_what_is_not_said() -> None:
+    assert not texts(inputs=b'{"q": "kettle"}').may_say("input", longest_word("%Refund%"))
+    assert texts(inputs=b'{"q": "a REFUND\\n"}').may_say("input", longest_word("%Refund%"))
 
 
 def test_a_hostile_pattern_is_matched_in_good_time() -> None:
