@@ -39,7 +39,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 # The newest first: few runs need not wait until a large project is gone.
 TAKE = """
-SELECT project_id, id, requested_at, run_ids, trace_ids, feedback_ids FROM deletion
+SELECT project_id, id, workspace_id, requested_at, run_ids, trace_ids, feedback_ids FROM deletion
  WHERE due_at IS NULL OR due_at <= %s ORDER BY due_at NULLS FIRST, requested_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 REMEMBER = """
@@ -58,6 +58,7 @@ class Request(NamedTuple):
 
     project_id: UUID
     id: UUID
+    workspace_id: UUID
     requested_at: datetime
     run_ids: list[UUID] | None
     trace_ids: list[UUID] | None
@@ -152,7 +153,7 @@ def _delete_some(request: Request) -> bool:
         delete.delete_feedback(project_id, request.feedback_ids or ())
     if run_ids:
         SharedRun.objects.filter(project_id=project_id, run_id__in=run_ids).delete()
-        FeedbackToken.objects.filter(project_id=project_id, run_id__in=run_ids).delete()
+        FeedbackToken.objects.filter(workspace_id=request.workspace_id, run_id__in=run_ids).delete()
         with connection.cursor() as cursor:
             cursor.execute(
                 REMEMBER,

@@ -166,15 +166,28 @@ class SharedRun(models.Model):
 
 
 class FeedbackToken(models.Model):
-    """Lets whoever has it add feedback with one key to one run, until it expires."""
+    """Lets whoever has it add feedback with one key to one run, until it expires.
+
+    The run need not be stored yet: an application makes the token while the run is at work.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="feedback_tokens")
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="feedback_tokens"
+    )
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="feedback_tokens", null=True
+    )
     run_id = models.UUIDField()
     feedback_key = models.CharField(max_length=180)
     feedback_config = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "run_id"], name="feedback_token_by_run")
+        ]
 
     def __str__(self) -> str:
         return f"token for {self.feedback_key} on run {self.run_id}"

@@ -12,6 +12,12 @@ from collector.api.feedback import (
     change_feedback,
     create_feedback,
 )
+from collector.api.feedback_configs import FeedbackConfigList, change_feedback_configs
+from collector.api.feedback_tokens import (
+    FeedbackTokenList,
+    MakeFeedbackTokens,
+    UseFeedbackToken,
+)
 from collector.api.info import info
 from collector.api.ingest import (
     create_run,
@@ -51,6 +57,20 @@ api: list[URLPattern] = [
     path("runs/multipart", ingest_multipart),
     path("feedback", ByMethod(GET=FeedbackListView.as_view(), POST=create_feedback)),
     path(
+        "feedback/tokens",
+        ByMethod(GET=FeedbackTokenList.as_view(), POST=MakeFeedbackTokens.as_view()),
+    ),
+    path("feedback/tokens/<id:token_id>", UseFeedbackToken.as_view()),
+    path(
+        "feedback-configs",
+        ByMethod(
+            GET=FeedbackConfigList.as_view(),
+            POST=change_feedback_configs,
+            PATCH=change_feedback_configs,
+            DELETE=change_feedback_configs,
+        ),
+    ),
+    path(
         "feedback/<id:feedback_id>",
         ByMethod(GET=FeedbackView.as_view(), PATCH=change_feedback, DELETE=change_feedback),
     ),
@@ -69,7 +89,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *(path(prefix, include(api)) for prefix in PREFIXES),
     # Past all routes: a client gets JSON, not the page that a browser would.
     re_path(
-        r"^(?:api|v1|runs|sessions|info|feedback|model-prices|model-price-map)(?:/.*)?$",
+        r"^(?:api|v1|runs|sessions|info|feedback|feedback-configs|attachments|model-prices|model-price-map)(?:/.*)?$",
         NoSuchRoute.as_view(),
     ),
 ]

@@ -13,6 +13,7 @@ from rest_framework.parsers import BaseParser
 
 MAX_BODY_BYTES = 1 << 20  # of a question; 1,000 ids are 40 KB
 MAX_IDS = 1_000
+MAX_OBJECT_BYTES = 64 << 10
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -96,6 +97,23 @@ def parse_time(name: str, value: Any) -> datetime | None:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
         raise ParseError(f"{name}: a time in ISO 8601 is needed.") from error
+
+
+def parse_object(name: str, value: Any) -> dict[str, Any] | None:
+    """Return an object that a small table can hold, or None for null."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ParseError(f"{name}: an object is needed.")
+    try:
+        text = orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise ParseError(f"{name}: {error}") from error
+    if len(text) > MAX_OBJECT_BYTES:
+        raise ParseError(f"{name}: larger than {MAX_OBJECT_BYTES:,} bytes.")
+    if rb"\u0000" in text:  # Postgres refuses it in jsonb
+        raise ParseError(f"{name}: holds a NUL character.")
+    return value
 
 
 def parse_text(name: str, value: Any) -> str | None:

@@ -110,7 +110,10 @@ def full(project: Project) -> tuple[RunOperation, RunOperation, RunOperation]:
     )
     share_run([project.id], grandchild.id)
     FeedbackToken.objects.create(
-        project=project, run_id=grandchild.id, feedback_key=SECRET, expires_at=datetime.now(UTC)
+        workspace=project.workspace,
+        run_id=grandchild.id,
+        feedback_key=SECRET,
+        expires_at=datetime.now(UTC),
     )
     return root, child, other
 
