@@ -21,7 +21,6 @@ from django.utils import timezone
 from collector import inbox
 from collector.graves import Graves, graves_of_project
 from collector.models import FeedbackToken, Project, SharedRun
-from collector.placing import find_places
 from collector.projects import forget_cached_ids
 from collector.storage import delete
 from collector.storage.errors import UnreadableBatch
@@ -33,6 +32,12 @@ FIRST_AGAIN = timedelta(seconds=10)
 MAX_REMEMBERED_RUNS = 10_000  # of one request; they are for late updates that name nothing else
 MAX_LETTERS = 200  # dead letters that are looked into at once
 
+RUN_HOLDERS = """
+SELECT project_id, id FROM run WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[])
+"""
+TRACE_HOLDERS = """
+SELECT project_id, id FROM trace WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[])
+"""
 INSERT = """
 INSERT INTO deletion (project_id, id, workspace_id, requested_at, run_ids, trace_ids, feedback_ids)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -77,22 +82,39 @@ def delete_project(project: Project) -> None:
     forget_cached_ids()
 
 
-def delete_runs(workspace_id: UUID, project_ids: Sequence[UUID], run_ids: Sequence[UUID]) -> int:
-    """Ask for runs to be deleted, each with all below it; return how many of them are stored."""
-    places = find_places(project_ids, run_ids)
-    by_project: dict[UUID, list[UUID]] = {}
-    for run_id, place in places.items():
-        by_project.setdefault(place.project_id, []).append(run_id)
+def delete_runs(
+    workspace_id: UUID, project_ids: Sequence[UUID], run_ids: Sequence[UUID]
+) -> set[UUID]:
+    """Ask for runs to be deleted, each with all below it; return those that are stored.
+
+    Where one project is given, those that are on their way to it are dropped too.
+    """
+    found = _holders(RUN_HOLDERS, project_ids, run_ids)
     with transaction.atomic():
-        for project_id, ids in by_project.items():
-            _ask(project_id, workspace_id, run_ids=ids)
-    return len(places)
+        for project_id in project_ids if len(project_ids) == 1 else found:
+            _ask(project_id, workspace_id, run_ids=run_ids)
+    return set().union(*found.values())
 
 
-def delete_traces(workspace_id: UUID, project_id: UUID, trace_ids: Sequence[UUID]) -> None:
-    """Ask for traces to be deleted, those that are on their way among them."""
-    if trace_ids:
-        _ask(project_id, workspace_id, trace_ids=trace_ids)
+def delete_traces(
+    workspace_id: UUID, project_ids: Sequence[UUID], trace_ids: Sequence[UUID]
+) -> set[UUID]:
+    """Ask for traces to be deleted; else as `delete_runs`."""
+    found = _holders(TRACE_HOLDERS, project_ids, trace_ids)
+    with transaction.atomic():
+        for project_id in project_ids if len(project_ids) == 1 else found:
+            _ask(project_id, workspace_id, trace_ids=trace_ids)
+    return set().union(*found.values())
+
+
+def _holders(query: str, project_ids: Sequence[UUID], ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
+    """Return which of the ids are stored, by project. One trace may lie in several."""
+    found: dict[UUID, set[UUID]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(project_ids), list(ids)])
+        for project_id, id_ in cursor.fetchall():
+            found.setdefault(project_id, set()).add(id_)
+    return found
 
 
 def delete_feedback(workspace_id: UUID, project_id: UUID, feedback_id: UUID) -> None:

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path, registe
 
 from collector.api import health
 from collector.api.attachments import AttachmentView
+from collector.api.deletion import DeleteRunsView
 from collector.api.feedback import (
     FeedbackListView,
     FeedbackView,
@@ -27,10 +28,12 @@ from collector.api.ingest import (
 )
 from collector.api.model_price_map import PriceMapAddView, PriceMapChangeView, PriceMapView
 from collector.api.prices import PriceAddView, PriceChangeView, PriceListView, PriceView
+from collector.api.public import SharedFeedbackView, SharedRunQueryView, SharedRunView
 from collector.api.routing import ByMethod, IdConverter, NoSuchRoute
 from collector.api.runs import RunQueryView, RunView
 from collector.api.schema import SchemaView
 from collector.api.sessions import SessionListView, SessionView
+from collector.api.sharing import ReadShareView, change_share
 
 # http://host, http://host/api, http://host/api/v1 and http://host/v1 are all in use.
 PREFIXES = ("", "api/", "api/v1/", "v1/")
@@ -75,6 +78,16 @@ api: list[URLPattern] = [
         ByMethod(GET=FeedbackView.as_view(), PATCH=change_feedback, DELETE=change_feedback),
     ),
     path("runs/query", RunQueryView.as_view()),
+    path("runs/delete", DeleteRunsView.as_view()),
+    path("runs/delete/traces", DeleteRunsView.as_view()),
+    path(
+        "runs/<id:run_id>/share",
+        ByMethod(GET=ReadShareView.as_view(), PUT=change_share, DELETE=change_share),
+    ),
+    path("public/<id:token>/run", SharedRunView.as_view()),
+    path("public/<id:token>/run/<id:run_id>", SharedRunView.as_view()),
+    path("public/<id:token>/runs/query", SharedRunQueryView.as_view()),
+    path("public/<id:token>/feedbacks", SharedFeedbackView.as_view()),
     path("runs/<id:run_id>", ByMethod(GET=RunView.as_view(), PATCH=update_run)),
     path("attachments/<str:signed>", AttachmentView.as_view()),
     path("sessions", SessionListView.as_view()),

@@ -198,7 +198,7 @@ def test_a_deleted_trace_leaves_others_alone(project: Project) -> None:
     gone, kept = secret_run(), plain_run()
     store_runs(project.id, gone, secret_run(gone, after_seconds=1))
     store_runs(project.id, kept, plain_run(kept, after_seconds=1))
-    deletion.delete_traces(project.workspace_id, project.id, [gone.id])
+    deletion.delete_traces(project.workspace_id, [project.id], [gone.id])
     carry_out()
     assert places_of(SECRET, str(gone.id)) == set()
     assert get_tree((project.id,), kept.id) is not None
@@ -209,8 +209,8 @@ def test_runs_of_another_workspace_are_not_deleted(project: Project) -> None:
     store_runs(project.id, run)
     stranger = Workspace.objects.create(name="stranger")
     theirs = Project.objects.create(workspace=stranger, name="theirs")
-    assert deletion.delete_runs(stranger.id, [theirs.id], [run.id]) == 0
-    deletion.delete_traces(stranger.id, theirs.id, [run.id])
+    assert deletion.delete_runs(stranger.id, [theirs.id], [run.id]) == set()
+    deletion.delete_traces(stranger.id, [theirs.id], [run.id])
     carry_out()
     assert get_run([project.id], run.id) is not None
 
@@ -263,7 +263,7 @@ def test_what_arrives_late_does_not_bring_it_back(project: Project, what: str) -
     if what == "run":
         deletion.delete_runs(project.workspace_id, [project.id], [child.id])
     else:
-        deletion.delete_traces(project.workspace_id, project.id, [root.id])
+        deletion.delete_traces(project.workspace_id, [project.id], [root.id])
     carry_out()
     store(project.id, late_operations(gone))
     assert places_of(SECRET) == set()
@@ -274,7 +274,7 @@ def test_an_update_by_id_alone_does_not_bring_it_back(project: Project) -> None:
     root = plain_run(end_time=None)
     child = plain_run(root, end_time=None)
     store_runs(project.id, root, child)
-    deletion.delete_traces(project.workspace_id, project.id, [root.id])
+    deletion.delete_traces(project.workspace_id, [project.id], [root.id])
     carry_out()
     update = RunOperation(id=child.id, is_update=True, received_at=datetime.now(UTC), error=SECRET)
     long_ago = datetime.now(UTC) - timedelta(minutes=2)  # so that nobody waits for its run any more
@@ -287,7 +287,7 @@ def test_an_update_by_id_alone_does_not_bring_it_back(project: Project) -> None:
 def test_what_a_drain_under_way_wrote_goes_too(project: Project) -> None:
     """A drain that read no grave before its commit: what it wrote is deleted the next time."""
     root = secret_run()
-    deletion.delete_traces(project.workspace_id, project.id, [root.id])
+    deletion.delete_traces(project.workspace_id, [project.id], [root.id])
     carry_out()
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE deletion RENAME TO hidden")
@@ -302,7 +302,7 @@ def test_what_a_drain_under_way_wrote_goes_too(project: Project) -> None:
 
 def test_after_an_hour_the_deletion_is_forgotten(project: Project) -> None:
     run = plain_run()
-    deletion.delete_traces(project.workspace_id, project.id, [run.id])
+    deletion.delete_traces(project.workspace_id, [project.id], [run.id])
     with connection.cursor() as cursor:
         cursor.execute("UPDATE deletion SET requested_at = requested_at - interval '1 hour'")
         carry_out()
