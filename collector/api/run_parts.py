@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
 
 from collector.api.serializers import PAYLOAD_FIELDS, RunParts
 from collector.reads.feedback import summarize_feedback
@@ -17,12 +18,19 @@ MAX_PAGE_BYTES = 32 << 20
 ID_BYTES = 39  # of JSON
 
 
-def fill_page(runs: Sequence[RunSummary], selected: frozenset[str] | None) -> Iterator[RunParts]:
-    """Yield the runs with all that was asked for (None: everything), until they fill a page."""
+def fill_page(
+    runs: Sequence[RunSummary],
+    selected: frozenset[str] | None,
+    visible_project_ids: Callable[[], Sequence[UUID]] | None = None,
+) -> Iterator[RunParts]:
+    """Yield the runs with all that was asked for (None: everything), until they fill a page.
+
+    Parents that are missing in a run's project are looked for in the visible ones.
+    """
     if not runs:
         return
     wants_feedback = selected is None or "feedback_stats" in selected
-    lineages = Lineages(runs)
+    lineages = Lineages(runs, visible_project_ids)
     feedback = summarize_feedback(runs) if wants_feedback else {}
     roots = [run for run in runs if run.id == run.trace_id]
     traces = find_traces_of_roots(roots) if roots else {}

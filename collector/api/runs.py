@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -86,7 +87,8 @@ class RunQueryView(APIView):
             raise QueryTooBroad from error
         if page.scanned_to is not None and not page.items:
             raise QueryTooBroad
-        found = list(fill_page(page.items, query.selected))
+        visible = partial(project_ids_for_key, key_auth(request))
+        found = list(fill_page(page.items, query.selected, visible))
         next_cursor = page.next_cursor
         if len(found) < len(page.items):
             next_cursor = reads.run_cursor(found[-1].run, is_descending=query.is_descending)
@@ -115,7 +117,7 @@ class RunView(APIView):
         )
         if run is None:
             raise NotFound(f"There is no run {run_id}, or it is not stored yet.")
-        (parts,) = fill_page([run], None)
+        (parts,) = fill_page([run], None, partial(project_ids_for_key, key_auth(request)))
         return json_response(serialize_run(parts, None))
 
 

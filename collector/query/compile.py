@@ -420,6 +420,8 @@ class _Compiler:
         return ((OVERFLOW, *sorted(found)),)
 
     def _row_terms(self, known: Field, test: Compare) -> tuple[Alternatives, ...]:
+        if (test.field, test.operator, test.value) == ("status", "eq", "error"):
+            return self._any_term([("error", "", None)])
         if known.term is None or test.operator not in ("eq", "in") or test.value is None:
             return ()
         texts = [storable(cast("str", value)) for value in _listed(test.value)]

@@ -5,7 +5,7 @@ The text is not stored: it would be 190 bytes of each run's row (docs/decisions/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -29,6 +29,12 @@ WITH RECURSIVE above (project_id, day, trace_id, id, parent_run_id, position) AS
    WHERE run.project_id = %(project_id)s AND run.day = ANY(%(days)s)
 )
 SELECT day, id, parent_run_id, position FROM above
+"""
+
+
+PROJECTS = """
+SELECT DISTINCT project_id FROM run
+ WHERE project_id = ANY(%(project_ids)s::uuid[]) AND day = ANY(%(days)s) AND id = ANY(%(ids)s::uuid[])
 """
 
 
@@ -58,25 +64,61 @@ Key = tuple[
 class Lineages:
     """Where each of some runs stands. Read at once, put together one by one: a deep run's is large."""
 
-    def __init__(self, runs: Sequence[RunSummary]) -> None:
-        """Read the ways: one query for each project among the runs."""
+    def __init__(
+        self,
+        runs: Sequence[RunSummary],
+        visible_project_ids: Callable[[], Sequence[UUID]] | None = None,
+    ) -> None:
+        """Read the ways: one query for each project among the runs.
+
+        A service that traces to a project of its own has children there whose parents lie in another:
+        where some are missing they are looked for in every project that the reader may see.
+        """
         self._links: dict[Key, _Link] = {}
+        self._elsewhere: dict[UUID, _Link] = {}
         for project_id in {run.project_id for run in runs}:
             self._read(project_id, [run for run in runs if run.project_id == project_id])
+        if visible_project_ids is not None and self._missing(runs):
+            self._read_elsewhere(runs, visible_project_ids())
         for (project_id, day, _), link in self._links.items():
             if link.parent_id is not None:
                 link.parent = self._links.get((project_id, day, link.parent_id))
+        for link in (*self._links.values(), *self._elsewhere.values()):
+            if link.parent is None and link.parent_id is not None:
+                link.parent = self._elsewhere.get(link.parent_id)
 
     def _read(self, project_id: UUID, runs: Sequence[RunSummary]) -> None:
-        for day, id_, parent_id, position in _find_above(project_id, runs):
+        below_root = [run for run in runs if run.id != run.trace_id]
+        wanted = {run.trace_id for run in below_root}
+        wanted |= {run.parent_run_id for run in below_root if run.parent_run_id is not None}
+        days = {run.day for run in below_root}
+        for day, id_, parent_id, position in _find_above(project_id, days, wanted):
             self._links[project_id, day, id_] = _link(id_, parent_id, position)
         for run in runs:
             link = _link(run.id, run.parent_run_id, run.position)
             self._links[project_id, run.day, run.id] = link
 
+    def _read_elsewhere(self, runs: Sequence[RunSummary], project_ids: Sequence[UUID]) -> None:
+        """Read what is missing of the ways from the other projects; a trace may pass through several."""
+        days = {run.day for run in runs}
+        sought: set[UUID] = set()
+        while missing := self._missing(runs) - sought:
+            sought |= missing
+            for project_id in _projects_of(project_ids, days, missing):
+                for _, id_, parent_id, position in _find_above(project_id, days, missing):
+                    self._elsewhere[id_] = _link(id_, parent_id, position)
+
+    def _missing(self, runs: Sequence[RunSummary]) -> set[UUID]:
+        known = {id_ for _, _, id_ in self._links} | self._elsewhere.keys()
+        links = (*self._links.values(), *self._elsewhere.values())
+        wanted = {link.parent_id for link in links if link.parent_id is not None}
+        return (wanted | {run.trace_id for run in runs}) - known
+
     def of(self, run: RunSummary) -> Lineage:
         """Climb to the root. Where a parent is missing the rest hangs under the root, as in the tree."""
-        root = self._links.get((run.project_id, run.day, run.trace_id))
+        root = self._links.get((run.project_id, run.day, run.trace_id)) or self._elsewhere.get(
+            run.trace_id
+        )
         link: _Link | None = self._links[run.project_id, run.day, run.id]
         way: dict[_Link, None] = {}  # a set in its order: a circle of parents ends where it closes
         while link is not None and link not in way:
@@ -94,18 +136,19 @@ def _link(id_: UUID, parent_id: UUID | None, position: datetime) -> _Link:
     return _Link(id_, parent_id, format_segment(position, id_))
 
 
-def _find_above(project_id: UUID, runs: Iterable[RunSummary]) -> list[Row]:
-    """Return (day, id, parent, position) of all runs above these."""
-    below_root = [run for run in runs if run.id != run.trace_id]
-    wanted = {run.trace_id for run in below_root}
-    wanted |= {run.parent_run_id for run in below_root if run.parent_run_id is not None}
-    if not wanted:
-        return []
-    return fetch_all(
-        ANCESTORS,
-        {
-            "project_id": project_id,
-            "days": sorted({run.day for run in below_root}),
-            "ids": list(wanted),
-        },
+def _projects_of(
+    project_ids: Sequence[UUID], days: Iterable[date], run_ids: Iterable[UUID]
+) -> list[UUID]:
+    rows = fetch_all(
+        PROJECTS,
+        {"project_ids": list(project_ids), "days": sorted(days), "ids": list(run_ids)},
     )
+    return [project_id for (project_id,) in rows]
+
+
+def _find_above(project_id: UUID, days: Iterable[date], run_ids: Iterable[UUID]) -> list[Row]:
+    """Return (day, id, parent, position) of these runs and of all above them."""
+    ids = list(run_ids)
+    if not ids:
+        return []
+    return fetch_all(ANCESTORS, {"project_id": project_id, "days": sorted(days), "ids": ids})

@@ -88,7 +88,7 @@ class PayloadTerms:
             made.add(term("name", row.name))
         if row.model is not None:
             made.add(term("model", row.model))
-        if row.error:
+        if row.error or row.status == "cancelled":
             made.add(term("error", ""))
         return made
 

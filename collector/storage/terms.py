@@ -41,7 +41,7 @@ class Terms:
     def term(self, kind: Kind, key: str, value: str | None = None) -> int:
         """Return the hash of one fact as a signed 32-bit number, never OVERFLOW.
 
-        `key` is the name, tag or model itself, or the dotted path of a pair; "" for an error.
+        `key` is the name, tag or model itself, or the dotted path of a pair; "" for a failure.
         """
         fact = (kind, key, value)
         return self._known.get(fact) or self._make(fact)

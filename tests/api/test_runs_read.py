@@ -235,3 +235,29 @@ def test_a_strangers_run_is_not_found(read: Callable[..., Any], project: Project
     store_runs(foreign.id, run)
     assert read(run.id).status_code == 404
     assert read(run.id, session_id=str(foreign.id)).status_code == 404
+
+
+def test_a_child_in_another_project_than_its_parents_stands_below_them(
+    read: Callable[..., Any], project: Project
+) -> None:
+    other = Project.objects.create(workspace=project.workspace, name="service")
+    root = make_run()
+    step = make_run(root)
+    far = make_run(step)
+    deep = make_run(far)
+    store_runs(project.id, root, step)
+    store_runs(other.id, far, deep)
+    found = read(deep.id).json()
+    assert found["parent_run_ids"] == [str(run.id) for run in (root, step, far)]
+    assert found["dotted_order"].startswith(read(step.id).json()["dotted_order"] + ".")
+
+
+def test_parents_in_a_project_that_the_key_may_not_see_are_not_told(
+    read: Callable[..., Any], project: Project
+) -> None:
+    foreign = Project.objects.create(workspace=Workspace.objects.create(name="Other"), name="x")
+    root = make_run()
+    child = make_run(root)
+    store_runs(foreign.id, root)
+    store_runs(project.id, child)
+    assert read(child.id).json()["parent_run_ids"] == []
