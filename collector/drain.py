@@ -120,6 +120,7 @@ class _Write:
         ]
         self.attachments = [item for batch in batches for item in batch.attachments]
         operations = [item for batch in batches for item in batch.runs]
+        placing.place_spans(project_id, operations)
         self.heard_at: dict[TraceKey, datetime] = {}
         for operation in operations:
             assert operation.day is not None

@@ -294,7 +294,7 @@ def _split_by_lane(workspace_id: UUID, decoded: DecodedRequest) -> dict[UUID, Ba
         return batches.setdefault(lane_id or workspace_id, Batch())
 
     for run in decoded.runs:
-        batch(run.project_id if run.is_placed else None).runs.append(run)
+        batch(run.project_id if run.is_placed or run.is_span else None).runs.append(run)
     unplaced = place_attachments(decoded.attachments, decoded.runs)
     unplaced_ids = {id(attachment) for attachment in unplaced}
     for attachment in decoded.attachments:

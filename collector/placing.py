@@ -3,21 +3,25 @@
 A patch by run id alone, or a child that names its parent only, is *unplaced*. First the request it came
 with is searched (pure), then the stored runs (the worker). What stays unplaced for PATIENCE is stored
 as a trace of its own: shown is better than lost.
+
+OpenTelemetry's spans say their trace, but not its day: they tell their own times only, come when they end,
+children first, and a trace may come in several exports. They never wait: `place_spans`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, timedelta
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
+from collector.wire.fields import uuid7_time
 from collector.wire.operations import AttachmentOperation, RunOperation
 
 PATIENCE = timedelta(seconds=60)  # a create that is a minute behind its update is not coming
-UUID7_UNIX_MS_SHIFT = 80
 
 
 class Place(NamedTuple):
@@ -91,11 +95,65 @@ def place_by_itself(run: RunOperation, default_project_id: UUID) -> None:
     """Place an operation that nothing else places: under its trace, its parent, or itself."""
     run.project_id = run.project_id or default_project_id
     run.trace_id = run.trace_id or run.parent_run_id or run.id
-    run.day = (
-        run.day
-        or uuid7_day(run.trace_id)
-        or (run.start_time or run.received_at).astimezone(UTC).date()
-    )
+    run.day = run.day or uuid7_day(run.trace_id) or _start_day(run)
+
+
+def place_spans(project_id: UUID, runs: Sequence[RunOperation]) -> None:
+    """Give spans without a day that of their trace: in these runs, or stored; for a new one, the best guess.
+
+    The guess is the day of the root, of a LangSmith trace's id, or of the earliest span. Only where the
+    first spans of a trace that goes over midnight are stored by two workers at once may they disagree:
+    then readers see the trace in two parts.
+    """
+    waiting: dict[UUID, list[RunOperation]] = {}
+    for run in runs:
+        if run.day is None and run.is_span and run.trace_id is not None:
+            waiting.setdefault(run.trace_id, []).append(run)
+    if not waiting:
+        return
+    days = _stored_days(project_id, waiting)
+    days |= {run.trace_id: run.day for run in runs if run.trace_id in waiting and run.day}
+    for trace_id, spans in waiting.items():
+        day = days.get(trace_id) or _guess_day(trace_id, spans)
+        for span in spans:
+            span.day = day
+
+
+def _stored_days(
+    project_id: UUID, spans: Mapping[UUID, Sequence[RunOperation]]
+) -> dict[UUID, date]:
+    """Return the days of those traces that are stored, looked for around the times of their spans."""
+    around = {
+        date.fromordinal(ordinal)
+        for run in chain.from_iterable(spans.values())
+        for ordinal in _ordinals_around(_start_day(run))
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, min(day) FROM trace WHERE project_id = ANY(%s::uuid[])"
+            " AND id = ANY(%s::uuid[]) AND day = ANY(%s::date[]) GROUP BY id",
+            [[project_id], list(spans), sorted(around)],
+        )
+        return dict(cursor.fetchall())
+
+
+def _ordinals_around(day: date) -> Iterable[int]:
+    ordinal = day.toordinal()
+    return range(max(ordinal - 1, 1), min(ordinal + 1, date.max.toordinal()) + 1)
+
+
+def _guess_day(trace_id: UUID, spans: Sequence[RunOperation]) -> date:
+    first = min(_start_day(run) for run in spans)
+    root = next((run for run in spans if run.id == trace_id), None)
+    if root is not None:
+        return _start_day(root)
+    # an id at random looks like version 7 once in 64 times, but its time is that of any year
+    made = uuid7_day(trace_id)
+    return made if made is not None and abs(made - first) <= timedelta(days=1) else first
+
+
+def _start_day(run: RunOperation) -> date:
+    return (run.start_time or run.received_at).astimezone(UTC).date()
 
 
 def place_attachments(
@@ -119,12 +177,8 @@ def place_attachments(
 
 def uuid7_day(value: UUID) -> date | None:
     """Return the day in a version 7 UUID, or None for other versions and nonsense times."""
-    if value.version != 7:
-        return None
-    try:
-        return datetime.fromtimestamp((value.int >> UUID7_UNIX_MS_SHIFT) / 1000, UTC).date()
-    except (OverflowError, ValueError, OSError):
-        return None
+    time = uuid7_time(value)
+    return None if time is None else time.date()
 
 
 def _is_settled(run: RunOperation) -> bool:

@@ -18,6 +18,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
+_UUID7_MILLISECONDS_SHIFT = 80
+
 # A number says its unit by its size: 1e11 s is the year 5138, 1e11 ms is 1973. LangSmith's JS client
 # writes milliseconds.
 _MILLISECONDS_FROM = 1e11
@@ -128,6 +130,16 @@ def read_uuid(field: str, value: Any) -> UUID | None:
         return UUID(value.strip())
     except ValueError as exc:
         raise InvalidField(field, "must be a UUID.") from exc
+
+
+def uuid7_time(value: UUID) -> datetime | None:
+    """Return the time in a UUID of version 7, or None for other versions and times past the calendar."""
+    if value.version != 7:
+        return None
+    try:
+        return EPOCH + timedelta(milliseconds=value.int >> _UUID7_MILLISECONDS_SHIFT)
+    except OverflowError:
+        return None
 
 
 def read_text(field: str, value: Any) -> str | None:

@@ -57,6 +57,11 @@ class RunOperation(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
         """Whether the worker can write it without looking anything up."""
         return self.trace_id is not None and self.day is not None
 
+    @property
+    def is_span(self) -> bool:
+        """Whether it came from OpenTelemetry: then the worker that writes it finds the day by itself."""
+        return self.span_id is not None
+
 
 class FeedbackOperation(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     """A scored judgement on a run (LangSmith protocol 3.9), last writer by `modified_at` wins."""
