@@ -27,6 +27,7 @@ from collector.api.ingest import (
     update_run,
 )
 from collector.api.model_price_map import PriceMapAddView, PriceMapChangeView, PriceMapView
+from collector.api.otlp import export_traces
 from collector.api.prices import PriceAddView, PriceChangeView, PriceListView, PriceView
 from collector.api.public import SharedFeedbackView, SharedRunQueryView, SharedRunView
 from collector.api.routing import ByMethod, IdConverter, NoSuchRoute
@@ -58,6 +59,7 @@ api: list[URLPattern] = [
     path("runs", create_run),
     path("runs/batch", ingest_batch),
     path("runs/multipart", ingest_multipart),
+    path("otel/v1/traces", export_traces),
     path("feedback", ByMethod(GET=FeedbackListView.as_view(), POST=create_feedback)),
     path(
         "feedback/tokens",
@@ -99,10 +101,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("v1/traces", export_traces),  # OTEL_EXPORTER_OTLP_ENDPOINT=http://host
     *(path(prefix, include(api)) for prefix in PREFIXES),
     # Past all routes: a client gets JSON, not the page that a browser would.
     re_path(
-        r"^(?:api|v1|runs|sessions|info|feedback|feedback-configs|attachments|model-prices|model-price-map)(?:/.*)?$",
+        r"^(?:api|v1|otel|runs|sessions|info|feedback|feedback-configs|attachments|model-prices|model-price-map)(?:/.*)?$",
         NoSuchRoute.as_view(),
     ),
 ]

@@ -36,6 +36,7 @@ def test_every_route_is_described_once(schema: dict[str, Any]) -> None:
         ("/model-prices/{price_id}", "delete"),
         ("/model-prices/{price_id}", "get"),
         ("/model-prices/{price_id}", "patch"),
+        ("/otel/v1/traces", "post"),
         ("/runs", "post"),
         ("/runs/batch", "post"),
         ("/runs/multipart", "post"),
