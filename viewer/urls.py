@@ -7,7 +7,17 @@ from django.views.generic import RedirectView
 
 from viewer.present.project_paths import quote_project_name, unquote_project_name
 from viewer.sessions import View, session_required
-from viewer.views import accounts, api_keys, live, preferences, prices, projects, trace, traces
+from viewer.views import (
+    accounts,
+    api_keys,
+    live,
+    preferences,
+    prices,
+    projects,
+    public,
+    trace,
+    traces,
+)
 
 
 class ProjectNameConverter:
@@ -27,6 +37,8 @@ register_converter(ProjectNameConverter, "project")
 OPEN = [
     path("sign-in", accounts.sign_in, name="sign-in"),
     path("sign-in/<str:token>", accounts.sign_in_by_link, name="sign-in-link"),
+    path("public/<uuid:token>/r", public.shared_run, name="shared-run"),
+    path("public/<uuid:token>/r/<uuid:run_id>/raw", public.shared_run_raw, name="shared-run-raw"),
     path("settings/theme", preferences.set_theme, name="set-theme"),
 ]
 

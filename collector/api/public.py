@@ -28,13 +28,17 @@ from collector.models import SharedRun
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.feedback import FeedbackFilter, search_feedback
 from collector.reads.runs import run_cursor
-from collector.reads.shared import find_shared_run, list_shared_runs, shared_run_ids
+from collector.reads.shared import (
+    SEGMENT_SEPARATOR,
+    find_shared_run,
+    list_shared_runs,
+    shared_run_ids,
+)
 from collector.reads.types import RunSummary
 from collector.sharing import find_shared
 
 MAX_BODY_BYTES = 64 << 10
 NOTHING_SHARED = "Nothing is shared by this link."
-SEGMENT_SEPARATOR = "."
 
 
 class SharedRunView(PublicView):

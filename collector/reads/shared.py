@@ -8,10 +8,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from collector.models import SharedRun
-from collector.reads.runs import find_run, list_runs
+from collector.reads.runs import find_run, get_run, list_runs
 from collector.reads.sql import fetch_all
 from collector.reads.traces import MAX_TREE_RUNS, get_tree
-from collector.reads.types import Page, RunFilter, RunNode, RunSummary, TraceTree
+from collector.reads.types import Page, RunDetail, RunFilter, RunNode, RunSummary, TraceTree
+
+SEGMENT_SEPARATOR = "."  # of a dotted_order
 
 PARENTS = """
 SELECT id, parent_run_id FROM run
@@ -49,6 +51,28 @@ def find_shared_run(shared: SharedRun, run_id: UUID) -> RunSummary | None:
         return None
     is_open = is_whole_trace(shared) or run_id == shared.run_id
     return run if is_open or run_id in shared_run_ids(shared) else None
+
+
+def get_shared_run(shared: SharedRun, run_id: UUID) -> RunDetail | None:
+    """Return an open run with its payload, as if the shared run were a root: what lies above it stays hidden."""
+    run = find_shared_run(shared, run_id)
+    detail = get_run([shared.project_id], run_id, shared.day) if run is not None else None
+    if detail is None or is_whole_trace(shared):
+        return detail
+    parents = detail.parent_run_ids
+    depth = parents.index(shared.run_id) if shared.run_id in parents else len(parents)
+    segments = detail.dotted_order.split(SEGMENT_SEPARATOR)
+    return dataclasses.replace(
+        detail,
+        run=_below_top(detail.run, shared.run_id),
+        parent_run_ids=parents[depth:],
+        dotted_order=SEGMENT_SEPARATOR.join(segments[depth:]),
+    )
+
+
+def _below_top(run: RunSummary, top_id: UUID) -> RunSummary:
+    parent_run_id = None if run.id == top_id else run.parent_run_id
+    return dataclasses.replace(run, trace_id=top_id, parent_run_id=parent_run_id)
 
 
 def list_shared_runs(
@@ -136,6 +160,12 @@ def _subtree(nodes: tuple[RunNode, ...], run_id: UUID) -> tuple[RunNode, ...]:
     while end < len(nodes) and nodes[end].depth > depth:
         end += 1
     return tuple(
-        dataclasses.replace(node, depth=node.depth - depth, is_last_child=number == 0 or node.is_last_child)
+        dataclasses.replace(
+            node,
+            run=_below_top(node.run, run_id),
+            depth=node.depth - depth,
+            is_last_child=number == 0 or node.is_last_child,
+            is_orphan=number > 0 and node.is_orphan,
+        )
         for number, node in enumerate(nodes[start:end])
     )  # fmt: skip

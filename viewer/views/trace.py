@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,12 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collector.attachments import attachment_path
 from collector.reads import runs, traces
 from collector.reads.costs import explain_cost
 from collector.reads.errors import ReadTimeout
 from collector.reads.live import HEARTBEAT_SECONDS, subscribe
 from collector.reads.types import RunDetail, TraceTree
 from viewer.present.cost import view_cost
+from viewer.present.files import view_files
 from viewer.present.raw import raw_field, to_json, to_text
 from viewer.present.run_body import view_run_body
 from viewer.present.run_head import view_run_head
@@ -49,7 +52,7 @@ def trace_detail(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResp
         )
     if tree is None:
         raise Http404(f"The project “{found.name}” has no trace {trace_id}.")
-    partial = LIVE if request.htmx.target == LIVE else PANE
+    part = LIVE if request.htmx.target == LIVE else PANE
     is_page = not wants_partial(request)
     selected = query.run or (tree.nodes[0].run.id if tree.nodes else None)
     context: dict[str, Any] = {
@@ -59,16 +62,16 @@ def trace_detail(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResp
         "trace": tree.trace,
         "query": query,
     }
-    if is_page or partial == LIVE:
+    if is_page or part == LIVE:
         sprite = static("viewer/icons.svg")
         context["view"] = view_trace(tree, query, selected=selected, now=now, sprite=sprite)
-    if is_page or partial == PANE:
+    if is_page or part == PANE:
         detail = _find_run(found, tree, selected)
         context |= _pane(found, tree, detail, query, now) if detail else {}
         is_missing = detail is None
     else:
         is_missing = False
-    return page_or_partial(request, TEMPLATE, partial, context, status=404 if is_missing else 200)
+    return page_or_partial(request, TEMPLATE, part, context, status=404 if is_missing else 200)
 
 
 @require_safe
@@ -78,6 +81,15 @@ def run_raw(request: HtmxRequest, project: str, trace_id: UUID, run_id: UUID) ->
     detail = runs.get_run((found.id,), run_id)
     if detail is None or detail.run.trace_id != trace_id:
         raise Http404(f"Trace {trace_id} has no run {run_id}.")
+    return raw_response(request, detail)
+
+
+def raw_response(request: HtmxRequest, detail: RunDetail) -> HttpResponse:
+    """Return a run, or the field of it that is asked for, as it was received.
+
+    Raises:
+        Http404: a run has no such field.
+    """
     field = request.GET.get("field", "")
     try:
         value = raw_field(detail, field)
@@ -92,7 +104,7 @@ def run_raw(request: HtmxRequest, project: str, trace_id: UUID, run_id: UUID) ->
     exact = detail.raw.get(field) if is_download else None
     response = HttpResponse(exact or to_json(value), content_type="application/json; charset=utf-8")
     if is_download:
-        name = f"run-{run_id}{f'-{field}' if field else ''}.json"
+        name = f"run-{detail.run.id}{f'-{field}' if field else ''}.json"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -129,4 +141,5 @@ def _pane(
         "body": view_run_body(detail, tree, query),
         "cost": view_cost(explain_cost((project.id,), detail.run)) if query.tab == "run" else None,
         "raw_url": reverse("run-raw", kwargs=where),
+        "files": view_files(detail.attachments, partial(attachment_path, detail.run)),
     }
