@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
+from collector.api.attachments import attachment_urls
 from collector.api.serializers import PAYLOAD_FIELDS, RunParts
 from collector.reads.feedback import summarize_feedback
 from collector.reads.lineage import Lineage, Lineages
@@ -32,13 +33,15 @@ def fill_page(
     wants_feedback = selected is None or "feedback_stats" in selected
     lineages = Lineages(runs, visible_project_ids)
     feedback = summarize_feedback(runs) if wants_feedback else {}
+    files = attachment_urls(runs) if selected is None or "s3_urls" in selected else {}
     roots = [run for run in runs if run.id == run.trace_id]
     traces = find_traces_of_roots(roots) if roots else {}
     size = 0
     for number, (run, payload) in enumerate(_payloads(runs, selected), start=1):
         lineage = lineages.of(run)
         trace = traces.get((run.project_id, run.day, run.id))
-        yield RunParts(run, lineage, payload, trace, feedback.get((run.project_id, run.id), {}))
+        key = (run.project_id, run.id)
+        yield RunParts(run, lineage, payload, trace, feedback.get(key, {}), files.get(key))
         size += payload_bytes(payload) + _lineage_bytes(lineage, selected)
         if size > MAX_PAGE_BYTES and not _are_one_place(runs[number - 1 : number + 1]):
             return

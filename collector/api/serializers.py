@@ -38,6 +38,7 @@ class RunParts:
     payload: RunPayload
     trace: TraceSummary | None  # of a root: its totals are the trace's
     feedback: Mapping[str, FeedbackStatistics]
+    files: Mapping[str, Mapping[str, str]] | None = None  # see api/attachments.py
 
 
 def serialize_run(parts: RunParts, selected: frozenset[str] | None) -> dict[str, Any]:
@@ -171,7 +172,7 @@ RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
     "prompt_cost": lambda parts: wire_decimal(parts.run.prompt_cost),
     "completion_cost": lambda parts: wire_decimal(parts.run.completion_cost),
     "feedback_stats": lambda parts: feedback_stats(parts.feedback),
-    "s3_urls": lambda parts: None,
+    "s3_urls": lambda parts: parts.files,
     "inputs_s3_urls": lambda parts: None,
     "outputs_s3_urls": lambda parts: None,
     "manifest_id": lambda parts: None,
