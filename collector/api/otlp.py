@@ -78,6 +78,16 @@ class ExportTraces(IngestView):
     def answer(self, decoded: DecodedRequest, rejected: list[Rejection]) -> Response:
         return Response(encode_response(self.form, rejected), content_type=self.form)
 
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Keep the type of an answer without bytes, as an empty message is: DRF takes it away."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.add_post_render_callback(
+            lambda rendered: rendered.headers.setdefault("Content-Type", self.form)
+        )
+        return response
+
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
         if isinstance(exc, EmptyBody) and self.form == PROTOBUF:
