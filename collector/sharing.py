@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from collector.models import SharedRun
 from collector.reads.runs import find_run
+from collector.reads.types import RunSummary
 
 
 class NoSuchRun(Exception):
@@ -49,6 +50,14 @@ def unshare_run(project_ids: Sequence[UUID], run_id: UUID) -> None:
 def find_share(project_ids: Sequence[UUID], run_id: UUID) -> SharedRun | None:
     """Return the share of a run of these projects."""
     return SharedRun.objects.filter(project_id__in=project_ids, run_id=run_id).first()
+
+
+def find_share_tokens(runs: Sequence[RunSummary]) -> dict[tuple[UUID, UUID], UUID]:
+    """Return the tokens by (project id, run id) of those of the runs that are shared."""
+    shared = SharedRun.objects.filter(
+        project_id__in={run.project_id for run in runs}, run_id__in={run.id for run in runs}
+    )
+    return {(share.project_id, share.run_id): share.token for share in shared}
 
 
 def find_shared(token: UUID) -> SharedRun | None:

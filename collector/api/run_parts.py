@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from collector.api.attachments import attachment_urls
-from collector.api.serializers import PAYLOAD_FIELDS, RunParts
+from collector.api.serializers import CHILD_FIELDS, PAYLOAD_FIELDS, USAGE_FIELDS, RunParts
+from collector.api.usage_fields import usage_fields
+from collector.reads.children import find_children
+from collector.reads.costs import find_stored_prices
 from collector.reads.feedback import summarize_feedback
-from collector.reads.lineage import Lineage, Lineages
+from collector.reads.lineage import Lineages
 from collector.reads.payloads import iterate_payloads, payload_bytes
 from collector.reads.traces import find_traces_of_roots
 from collector.reads.types import RunSummary
+from collector.sharing import find_share_tokens
 from collector.storage.blocks import RunPayload
 
 # A page ends early where its payloads pass this; its cursor goes on behind the last run that it holds.
@@ -30,28 +34,47 @@ def fill_page(
     """
     if not runs:
         return
-    wants_feedback = selected is None or "feedback_stats" in selected
+
+    def wants(*fields: str) -> bool:
+        return selected is None or not selected.isdisjoint(fields)
+
     lineages = Lineages(runs, visible_project_ids)
-    feedback = summarize_feedback(runs) if wants_feedback else {}
-    files = attachment_urls(runs) if selected is None or "s3_urls" in selected else {}
+    feedback = summarize_feedback(runs) if wants("feedback_stats") else {}
+    files = attachment_urls(runs) if wants("s3_urls") else {}
+    tokens = find_share_tokens(runs) if wants("share_token") else {}
+    children = find_children(runs) if selected and selected & CHILD_FIELDS else {}
+    wants_usage = wants(*USAGE_FIELDS)
+    if wants_usage:
+        find_stored_prices(runs)  # remembers them: below no run asks alone
     roots = [run for run in runs if run.id == run.trace_id]
     traces = find_traces_of_roots(roots) if roots else {}
     size = 0
     for number, (run, payload) in enumerate(_payloads(runs, selected), start=1):
-        lineage = lineages.of(run)
-        trace = traces.get((run.project_id, run.day, run.id))
-        key = (run.project_id, run.id)
-        yield RunParts(run, lineage, payload, trace, feedback.get(key, {}), files.get(key))
-        size += payload_bytes(payload) + _lineage_bytes(lineage, selected)
+        key, place = (run.project_id, run.id), (run.project_id, run.day, run.id)
+        parts = RunParts(
+            run=run,
+            lineage=lineages.of(run),
+            payload=payload,
+            trace=traces.get(place),
+            feedback=feedback.get(key, {}),
+            files=files.get(key),
+            usage=usage_fields(run) if wants_usage else {},
+            share_token=tokens.get(key),
+            children=children.get(place),
+        )
+        yield parts
+        size += payload_bytes(payload) + _id_bytes(parts, selected)
         if size > MAX_PAGE_BYTES and not _are_one_place(runs[number - 1 : number + 1]):
             return
 
 
-def _lineage_bytes(lineage: Lineage, selected: frozenset[str] | None) -> int:
-    """Return what a deep run takes by being deep: 100 of them, 10,000 levels down, are 100 MB."""
-    size = len(lineage.dotted_order)
+def _id_bytes(parts: RunParts, selected: frozenset[str] | None) -> int:
+    """Return what a run takes by the ids around it: 100 of them, 10,000 levels down, are 100 MB."""
+    size = len(parts.lineage.dotted_order)
     if selected is None or "parent_run_ids" in selected:
-        size += len(lineage.parent_run_ids) * ID_BYTES
+        size += len(parts.lineage.parent_run_ids) * ID_BYTES
+    if parts.children is not None:
+        size += len(parts.children.all) * ID_BYTES
     return size
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from collector.api.feedback_fields import feedback_stats
 from collector.models import Project
+from collector.reads.children import Children
 from collector.reads.feedback import FeedbackStatistics
 from collector.reads.lineage import Lineage
 from collector.reads.types import ProjectSummary, RunSummary, TraceSummary
@@ -24,9 +26,14 @@ MANDATORY = frozenset(
     {"id", "name", "run_type", "trace_id", "dotted_order", "status", "session_id", "app_path", "start_time"}
 )  # fmt: skip
 # What only the payload tells. The whole text of an error is there too, its first line in the row.
-PAYLOAD_FIELDS = frozenset(
-    {"inputs", "outputs", "events", "extra", "serialized", "reference_example_id"}
-)
+PAYLOAD_FIELDS = frozenset({"inputs", "outputs", "events", "extra", "serialized"})
+USAGE_FIELDS = frozenset(
+    {"prompt_token_details", "completion_token_details", "prompt_cost_details", "completion_cost_details", "price_model_id"}
+)  # fmt: skip
+# Of a run with thousands below it they are large: only for whoever names them.
+CHILD_FIELDS = frozenset({"child_run_ids", "direct_child_run_ids"})
+# Those whose own tokens count; others repeat what the runs below them say.
+COUNTED_TYPES = frozenset({"llm", "embedding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,9 @@ class RunParts:
     trace: TraceSummary | None  # of a root: its totals are the trace's
     feedback: Mapping[str, FeedbackStatistics]
     files: Mapping[str, Mapping[str, str]] | None = None  # see api/attachments.py
+    usage: Mapping[str, Any] = field(default_factory=dict)  # see api/usage_fields.py
+    share_token: UUID | None = None
+    children: Children | None = None
 
 
 def serialize_run(parts: RunParts, selected: frozenset[str] | None) -> dict[str, Any]:
@@ -69,15 +79,34 @@ def wire_decimal(number: Decimal | None) -> str | None:
     return None if number is None else format(number, "f")
 
 
+def total_of(parts: RunParts, name: str) -> Any:
+    """Return the tokens or the cost of a run and all below it, or None where nothing was counted.
+
+    Of a root that is the trace's total. Until the trace is rolled up, of others it is their own.
+    """
+    run = parts.run
+    if parts.trace is not None:
+        return getattr(parts.trace, name)
+    below = getattr(run, f"subtree_{name}")
+    if below is not None or run.run_type not in COUNTED_TYPES:
+        return below
+    return getattr(run, name)
+
+
 def _tokens(name: str) -> Callable[[RunParts], int]:
-    def tokens(parts: RunParts) -> int:
-        return getattr(parts.trace or parts.run, name) or 0
-
-    return tokens
+    return lambda parts: total_of(parts, name) or 0
 
 
-def _total_cost(parts: RunParts) -> str | None:
-    return wire_decimal((parts.trace or parts.run).total_cost)
+def _cost(name: str) -> Callable[[RunParts], str | None]:
+    return lambda parts: wire_decimal(total_of(parts, name))
+
+
+def _usage(name: str) -> Callable[[RunParts], Any]:
+    return lambda parts: parts.usage.get(name)
+
+
+def _nothing(parts: RunParts) -> None:
+    """Stand for what LangSmith has and Runwood has not."""
 
 
 def _error(parts: RunParts) -> str | None:
@@ -134,6 +163,11 @@ def _finite(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+ABSENT_FIELDS = (
+    *("inputs_s3_urls", "outputs_s3_urls", "manifest_id", "manifest_s3_id", "messages"),
+    *("reference_dataset_id", "last_queued_at", "trace_tier", "ttl_seconds", "trace_upgrade"),
+)
+
 RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
     "id": lambda parts: parts.run.id,
     "name": lambda parts: parts.run.name,
@@ -157,27 +191,23 @@ RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
     "tags": lambda parts: parts.run.tags,
     "parent_run_id": lambda parts: parts.run.parent_run_id,
     "parent_run_ids": lambda parts: parts.lineage.parent_run_ids,
-    "child_run_ids": lambda parts: None,
-    "direct_child_run_ids": lambda parts: None,
+    "child_run_ids": lambda parts: parts.children and parts.children.all,
+    "direct_child_run_ids": lambda parts: parts.children and parts.children.direct,
     "execution_order": lambda parts: 1,
-    "reference_example_id": lambda parts: parts.payload.reference_example_id,
-    "reference_dataset_id": lambda parts: None,
+    "reference_example_id": lambda parts: parts.run.reference_example_id,
     "in_dataset": lambda parts: False,
     "total_tokens": _tokens("total_tokens"),
     "prompt_tokens": _tokens("prompt_tokens"),
     "completion_tokens": _tokens("completion_tokens"),
-    "prompt_token_details": lambda parts: None,
-    "completion_token_details": lambda parts: None,
-    "total_cost": _total_cost,
-    "prompt_cost": lambda parts: wire_decimal(parts.run.prompt_cost),
-    "completion_cost": lambda parts: wire_decimal(parts.run.completion_cost),
+    "total_cost": _cost("total_cost"),
+    "prompt_cost": _cost("prompt_cost"),
+    "completion_cost": _cost("completion_cost"),
+    **{name: _usage(name) for name in sorted(USAGE_FIELDS)},
     "feedback_stats": lambda parts: feedback_stats(parts.feedback),
     "s3_urls": lambda parts: parts.files,
-    "inputs_s3_urls": lambda parts: None,
-    "outputs_s3_urls": lambda parts: None,
-    "manifest_id": lambda parts: None,
-    "share_token": lambda parts: None,
+    "share_token": lambda parts: parts.share_token,
     "thread_id": lambda parts: parts.run.thread_id,
+    **dict.fromkeys(ABSENT_FIELDS, _nothing),
 }
 
 

@@ -37,7 +37,32 @@ class Run(serializers.Serializer[None]):
     total_cost = serializers.CharField(allow_null=True, help_text="Decimal, in USD")
     prompt_cost = serializers.CharField(allow_null=True)
     completion_cost = serializers.CharField(allow_null=True)
+    prompt_token_details = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
+    completion_token_details = serializers.DictField(
+        child=serializers.IntegerField(), allow_null=True
+    )
+    prompt_cost_details = serializers.DictField(
+        child=serializers.CharField(), allow_null=True, help_text="Decimals, in USD"
+    )
+    completion_cost_details = serializers.DictField(child=serializers.CharField(), allow_null=True)
+    price_model_id = serializers.UUIDField(
+        allow_null=True, help_text="The row of the workspace's price table that was applied"
+    )
+    child_run_ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        allow_null=True,
+        help_text="Only where it is selected by name",
+    )
+    direct_child_run_ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        allow_null=True,
+        help_text="Only where it is selected by name",
+    )
     feedback_stats = serializers.DictField()
+    s3_urls = serializers.DictField(
+        allow_null=True, help_text="attachment.<name> → presigned_url and mime_type"
+    )
+    share_token = serializers.UUIDField(allow_null=True)
     thread_id = serializers.CharField(allow_null=True)
 
 

@@ -377,3 +377,16 @@ def test_times_hold_their_microseconds(ask: Callable[..., Any], project: Project
     (found,) = ask(id=[str(run.id)], select=["end_time"]).json()["runs"]
     assert found["start_time"] == "2026-11-24T12:00:00.123456+00:00"
     assert found["end_time"] == "2026-11-24T12:00:01.000000+00:00"
+
+
+def test_who_names_the_ids_below_a_run_gets_them(ask: Callable[..., Any], project: Project) -> None:
+    root = make_run()
+    first, second = make_run(root, after_seconds=1), make_run(root, after_seconds=2)
+    below = make_run(first, after_seconds=1)
+    store_runs(project.id, root, second, first, below)
+    select = ["child_run_ids", "direct_child_run_ids"]
+    (found,) = ask(id=[str(root.id)], select=select).json()["runs"]
+    assert found["direct_child_run_ids"] == [str(first.id), str(second.id)]
+    assert found["child_run_ids"] == [str(first.id), str(second.id), str(below.id)]
+    (leaf,) = ask(id=[str(below.id)], select=select).json()["runs"]
+    assert (leaf["child_run_ids"], leaf["direct_child_run_ids"]) == ([], [])

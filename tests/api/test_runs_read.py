@@ -15,6 +15,7 @@ from collector.models import Project, Workspace
 from collector.query.tree import Compare
 from collector.reads.runs import list_runs
 from collector.reads.types import RunFilter
+from collector.sharing import share_run
 from tests.factories import START, make_run, store_runs
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,8 @@ def test_a_run_object_has_every_field_in_langsmiths_words(
         after_seconds=1,
         tags=["a"],
         inputs=b'{"messages": []}',
-        outputs=b'{"usage_metadata": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}}',
+        outputs=b'{"usage_metadata": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15,'
+        b' "input_token_details": {"cache_read": 4}}}',
         events=b'[{"name": "new_token", "time": "2026-11-24T12:00:01.500000+00:00"}]',
         extra=b'{"metadata": {"thread_id": "t"}, "x": 1}',
         serialized=b'{"id": ["m"]}',
@@ -63,7 +65,14 @@ def test_a_run_object_has_every_field_in_langsmiths_words(
         "first_token_time": "2026-11-24T12:00:01.500000+00:00",
         "error": None,
         "inputs": {"messages": []},
-        "outputs": {"usage_metadata": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}},
+        "outputs": {
+            "usage_metadata": {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "input_token_details": {"cache_read": 4},
+            }
+        },
         "inputs_preview": "",
         "outputs_preview": read(run.id).json()["outputs_preview"],
         "extra": {"metadata": {"thread_id": "t"}, "x": 1},
@@ -81,16 +90,25 @@ def test_a_run_object_has_every_field_in_langsmiths_words(
         "total_tokens": 15,
         "prompt_tokens": 10,
         "completion_tokens": 5,
-        "prompt_token_details": None,
+        "prompt_token_details": {"cache_read": 4},
         "completion_token_details": None,
         "total_cost": None,
         "prompt_cost": None,
         "completion_cost": None,
+        "prompt_cost_details": None,
+        "completion_cost_details": None,
+        "price_model_id": None,
         "feedback_stats": {},
         "s3_urls": None,
         "inputs_s3_urls": None,
         "outputs_s3_urls": None,
         "manifest_id": None,
+        "manifest_s3_id": None,
+        "messages": None,
+        "last_queued_at": None,
+        "trace_tier": None,
+        "ttl_seconds": None,
+        "trace_upgrade": None,
         "share_token": None,
         "thread_id": "t",
     }
@@ -127,7 +145,7 @@ def test_a_root_has_the_totals_of_its_trace(read: Callable[..., Any], project: P
 
 def test_costs_are_text_with_all_their_digits(read: Callable[..., Any], project: Project) -> None:
     root = make_run()
-    run = make_run(root)
+    run = make_run(root, run_type="llm")
     store_runs(project.id, root, run)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -139,6 +157,47 @@ def test_costs_are_text_with_all_their_digits(read: Callable[..., Any], project:
         "0.000001",
         "12",
     )
+
+
+def test_a_run_between_has_the_totals_of_what_lies_below_it(
+    read: Callable[..., Any], project: Project
+) -> None:
+    usage = b'{"usage_metadata": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}}'
+    root = make_run()
+    step = make_run(root, outputs=usage)  # a copy again
+    store_runs(project.id, root, step, make_run(step, run_type="llm", outputs=usage))
+    found = read(step.id).json()
+    assert (found["total_tokens"], found["prompt_tokens"], found["completion_tokens"]) == (
+        15,
+        10,
+        5,
+    )
+
+
+def test_costs_that_a_client_names_come_back_with_their_details_digit_by_digit(
+    read: Callable[..., Any], project: Project
+) -> None:
+    run = make_run(
+        run_type="llm",
+        outputs=b'{"usage_metadata": {"input_tokens": 2, "output_tokens": 1, "total_tokens": 3,'
+        b' "input_cost": 0.0000012, "output_cost": 1e-7, "total_cost": 0.0000013,'
+        b' "input_cost_details": {"cache_read": 0.0000002, "their_own": 1e-6}}}',
+    )
+    store_runs(project.id, run)
+    found = read(run.id).json()
+    assert (found["prompt_cost"], found["completion_cost"], found["total_cost"]) == (
+        "0.0000012",
+        "0.0000001",
+        "0.0000013",
+    )
+    assert found["prompt_cost_details"] == {"cache_read": "0.0000002", "their_own": "0.000001"}
+
+
+def test_a_shared_run_has_its_token(read: Callable[..., Any], project: Project) -> None:
+    run = make_run()
+    store_runs(project.id, run)
+    shared = share_run([project.id], run.id)
+    assert read(run.id).json()["share_token"] == str(shared.token)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from collector.models import Project
 from collector.query.langsmith import parse_filter
-from collector.reads import attachments, feedback, overview, projects, runs, traces
+from collector.reads import attachments, children, feedback, overview, projects, runs, traces
 from collector.reads.types import RunFilter, TimeRange, TraceFilter
 from tests.factories import START, make_run, store_runs
 
@@ -138,6 +138,9 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
         ),
     ),
     "list_runs by id": lambda ids, id_: runs.list_runs(ids, RunFilter(ids=(id_,))),
+    "find_children": lambda ids, id_: children.find_children(
+        runs.list_runs(ids, RunFilter(trace_id=id_)).items
+    ),
     "find_feedback": lambda ids, id_: feedback.find_feedback(ids, id_),
     "search_feedback": lambda ids, id_: feedback.search_feedback(
         ids, feedback.FeedbackFilter(run_ids=(id_,), keys=("k",), users=("u",)), 10
