@@ -47,9 +47,7 @@ def follow_up_due_traces() -> int:
         with connection.cursor() as cursor:
             cursor.execute(DUE, [now, TRACES_PER_ROUND])
             due = cursor.fetchall()
-        taken = sum(
-            _follow_up(project_id, trace_id, day, now) for project_id, trace_id, day in due
-        )
+        taken = sum(_follow_up(project_id, trace_id, day, now) for project_id, trace_id, day in due)
         finished += taken
         if not taken:
             return finished
