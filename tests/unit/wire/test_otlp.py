@@ -241,6 +241,11 @@ def test_an_exception_is_an_error_with_its_traceback() -> None:
     assert [event["name"] for event in parsed(run.events)] == ["exception"]
 
 
+def test_of_several_exceptions_the_last_is_the_error() -> None:
+    events = exception(message="first") + exception(message="last")
+    assert run_of(events=events).error == "last"
+
+
 def test_an_exception_counts_even_where_the_status_is_good() -> None:
     """LangSmith's exporter cannot take back the good status that it begins with."""
     run = run_of(
