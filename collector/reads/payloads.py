@@ -20,7 +20,10 @@ FIELDS = ("inputs", "outputs", "events", "extra", "serialized", "other")
 # Ingest accepts runs of 20 MiB; what is larger came by another way, and is shown as text, cut.
 MAX_VALUE_BYTES = 32 << 20
 CUT_BYTES = 1 << 20
-RUNS_AT_ONCE = 20  # so that whoever stops early has not read the payloads of 100 large runs
+# So that whoever stops early has not read the payloads of 100 large runs; of small ones more are read.
+FIRST_RUNS_AT_ONCE = 20
+MOST_RUNS_AT_ONCE = 160
+SMALL_BYTES = 1 << 20  # of all that was read at once
 
 _LONG_NUMBER = re.compile(rb"[0-9]{16}")
 _LONGEST_NUMBER = 4_000  # digits; Python refuses to read numbers past 4,300
@@ -28,8 +31,9 @@ _LONGEST_NUMBER = 4_000  # digits; Python refuses to read numbers past 4,300
 
 def iterate_payloads(runs: Sequence[RunSummary]) -> Iterator[tuple[RunSummary, RunPayload]]:
     """Yield the runs in their order, each with its payload, read as they are asked for."""
-    for first in range(0, len(runs), RUNS_AT_ONCE):
-        part = runs[first : first + RUNS_AT_ONCE]
+    first, count = 0, FIRST_RUNS_AT_ONCE
+    while first < len(runs):
+        part = runs[first : first + count]
         wanted: dict[UUID, dict[tuple[date, UUID], set[UUID]]] = {}
         for run in part:
             traces = wanted.setdefault(run.project_id, {})
@@ -43,6 +47,9 @@ def iterate_payloads(runs: Sequence[RunSummary]) -> Iterator[tuple[RunSummary, R
             # by the whole of it: where a client lies, one id lies on two days, or in two traces
             key = (run.project_id, run.day, run.trace_id, run.id)
             yield run, payloads.get(key) or RunPayload()
+        first += count
+        if sum(map(payload_bytes, payloads.values())) < SMALL_BYTES:
+            count = min(2 * count, MOST_RUNS_AT_ONCE)
 
 
 def payload_texts(payload: RunPayload) -> dict[str, bytes]:
