@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from django.db import IntegrityError, transaction
 
 from collector.models import Project
 
@@ -34,6 +38,68 @@ def get_or_create_project_id(workspace_id: UUID, name: str) -> UUID:
         _cache.clear()
     _cache[key] = (time.monotonic() + CACHE_SECONDS, project_id)
     return project_id
+
+
+class ProjectTaken(Exception):
+    """The name, or the id that a client chose, is another project's."""
+
+
+def create_project(workspace_id: UUID, name: str, **fields: Any) -> Project:
+    """Make a project with those of the fields that are not None.
+
+    Raises:
+        ProjectTaken
+    """
+    given = {field: value for field, value in fields.items() if value is not None}
+    try:
+        with transaction.atomic():
+            return Project.objects.create(workspace_id=workspace_id, name=name, **given)
+    except IntegrityError as error:
+        raise ProjectTaken(name) from error
+
+
+def change_project(
+    project: Project,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    extra: dict[str, Any] | None = None,
+    end_time: datetime | None = None,
+    default_dataset_id: UUID | None = None,
+) -> None:
+    """Change what is not None. `extra` is merged one level deep, as that of runs is: no key is lost.
+
+    Raises:
+        ProjectTaken: another project of the workspace has the name.
+    """
+    try:
+        with transaction.atomic():
+            locked = Project.objects.select_for_update().get(pk=project.pk)
+            if extra is not None:
+                locked.extra = _merged(locked.extra, extra)
+            for field, value in (
+                ("name", name),
+                ("description", description),
+                ("end_time", end_time),
+                ("default_dataset_id", default_dataset_id),
+            ):
+                if value is not None:
+                    setattr(locked, field, value)
+            locked.save()
+    except IntegrityError as error:
+        raise ProjectTaken(name) from error
+    forget_cached_ids()
+    project.refresh_from_db()
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the new keys over the old ones; an object in both has the keys of both."""
+    both = {
+        key: old[key] | value
+        for key, value in new.items()
+        if isinstance(value, dict) and isinstance(old.get(key), dict)
+    }
+    return old | new | both
 
 
 def known_project_ids(workspace_id: UUID, project_ids: Collection[UUID]) -> set[UUID]:

@@ -33,8 +33,23 @@ from collector.api.public import SharedFeedbackView, SharedRunQueryView, SharedR
 from collector.api.routing import ByMethod, IdConverter, NoSuchRoute
 from collector.api.runs import RunQueryView, RunView
 from collector.api.schema import SchemaView
-from collector.api.sessions import SessionListView, SessionView
+from collector.api.sessions import (
+    ChangeSessionView,
+    CreateSessionView,
+    DeleteSessionView,
+    ResolveSessionView,
+    SessionListView,
+    SessionView,
+)
 from collector.api.sharing import ReadShareView, change_share
+from collector.api.stats import RunStatsView
+from collector.api.workspace import (
+    AnnotationQueueListView,
+    NotSupportedYetView,
+    OrganizationView,
+    SettingsView,
+    WorkspaceListView,
+)
 
 # http://host, http://host/api, http://host/api/v1 and http://host/v1 are all in use.
 PREFIXES = ("", "api/", "api/v1/", "v1/")
@@ -80,6 +95,7 @@ api: list[URLPattern] = [
         ByMethod(GET=FeedbackView.as_view(), PATCH=change_feedback, DELETE=change_feedback),
     ),
     path("runs/query", RunQueryView.as_view()),
+    path("runs/stats", RunStatsView.as_view()),
     path("runs/delete", DeleteRunsView.as_view()),
     path("runs/delete/traces", DeleteRunsView.as_view()),
     path(
@@ -92,8 +108,20 @@ api: list[URLPattern] = [
     path("public/<id:token>/feedbacks", SharedFeedbackView.as_view()),
     path("runs/<id:run_id>", ByMethod(GET=RunView.as_view(), PATCH=update_run)),
     path("attachments/<str:signed>", AttachmentView.as_view()),
-    path("sessions", SessionListView.as_view()),
-    path("sessions/<id:session_id>", SessionView.as_view()),
+    path("sessions", ByMethod(GET=SessionListView.as_view(), POST=CreateSessionView.as_view())),
+    path("sessions/resolutions", ResolveSessionView.as_view()),
+    path(
+        "sessions/<id:session_id>",
+        ByMethod(
+            GET=SessionView.as_view(),
+            PATCH=ChangeSessionView.as_view(),
+            DELETE=DeleteSessionView.as_view(),
+        ),
+    ),
+    path("settings", SettingsView.as_view()),
+    path("workspaces", WorkspaceListView.as_view()),
+    path("orgs/current", OrganizationView.as_view()),
+    path("annotation-queues", AnnotationQueueListView.as_view()),
     *prices,
 ]
 
@@ -103,9 +131,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("v1/traces", export_traces),  # OTEL_EXPORTER_OTLP_ENDPOINT=http://host
     *(path(prefix, include(api)) for prefix in PREFIXES),
+    # Datasets and experiments are to come: their clients get to know it.
+    re_path(
+        r"^(?:api/v1/|api/|v1/|api/v2/)?(?:platform/|v1/platform/)?(?:datasets|examples)(?:/.*)?$",
+        NotSupportedYetView.as_view(),
+    ),
     # Past all routes: a client gets JSON, not the page that a browser would.
     re_path(
-        r"^(?:api|v1|otel|runs|sessions|info|feedback|feedback-configs|attachments|model-prices|model-price-map)(?:/.*)?$",
+        r"^(?:api|v1|otel|runs|sessions|info|orgs|workspaces|annotation-queues|feedback|feedback-configs|attachments|model-prices|model-price-map)(?:/.*)?$",
         NoSuchRoute.as_view(),
     ),
 ]

@@ -18,7 +18,8 @@ from collector.models import Project
 from collector.reads.children import Children
 from collector.reads.feedback import FeedbackStatistics
 from collector.reads.lineage import Lineage
-from collector.reads.types import ProjectSummary, RunSummary, TraceSummary
+from collector.reads.statistics import RunStatistics
+from collector.reads.types import RunSummary, TraceSummary
 from collector.storage.blocks import RunPayload
 
 # What the SDKs cannot do without, whatever was selected.
@@ -211,27 +212,59 @@ RUN_FIELDS: dict[str, Callable[[RunParts], Any]] = {
 }
 
 
-def serialize_project(project: Project, figures: ProjectSummary | None = None) -> dict[str, Any]:
-    """Return the TracerSession object, with statistics where there are figures."""
-    session: dict[str, Any] = {
+def serialize_project(project: Project) -> dict[str, Any]:
+    """Return the TracerSession object, without statistics."""
+    return {
         "id": project.id,
         "tenant_id": project.workspace_id,
         "name": project.name,
         "description": project.description or None,
         "start_time": wire_time(project.created_at),
-        "end_time": None,
+        "end_time": wire_time(project.end_time),
         "extra": project.extra or None,
-        "reference_dataset_id": None,
-        "default_dataset_id": None,
+        "reference_dataset_id": project.reference_dataset_id,
+        "default_dataset_id": project.default_dataset_id,
         "trace_tier": None,
+        "test_run_number": None,
     }
-    if figures is not None:
-        session |= {
-            "run_count": figures.run_count,
-            "latency_p50": figures.latency_p50_seconds,
-            "error_rate": figures.error_rate,
-            "total_tokens": figures.total_tokens,
-            "total_cost": wire_decimal(figures.total_cost),
-            "last_run_start_time": wire_time(figures.last_run_time),
-        }
-    return session
+
+
+def serialize_statistics(statistics: RunStatistics) -> dict[str, Any]:
+    """Return the RunStats object: every key, whether or not there was anything to measure."""
+    return {
+        "run_count": statistics.run_count,
+        "error_rate": statistics.error_rate,
+        "streaming_rate": statistics.streaming_rate,
+        "last_run_start_time": wire_time(statistics.last_start_time),
+        "latency_p50": statistics.latency.p50,
+        "latency_p99": statistics.latency.p99,
+        "first_token_p50": statistics.first_token.p50,
+        "first_token_p99": statistics.first_token.p99,
+        "total_tokens": statistics.total_tokens,
+        "prompt_tokens": statistics.prompt_tokens,
+        "completion_tokens": statistics.completion_tokens,
+        "median_tokens": _whole(statistics.tokens.p50),
+        "tokens_p99": _whole(statistics.tokens.p99),
+        "prompt_tokens_p50": _whole(statistics.prompt.p50),
+        "prompt_tokens_p99": _whole(statistics.prompt.p99),
+        "completion_tokens_p50": _whole(statistics.completion.p50),
+        "completion_tokens_p99": _whole(statistics.completion.p99),
+        "total_cost": wire_decimal(statistics.total_cost),
+        "prompt_cost": wire_decimal(statistics.prompt_cost),
+        "completion_cost": wire_decimal(statistics.completion_cost),
+        "cost_p50": _cost_text(statistics.cost.p50),
+        "cost_p99": _cost_text(statistics.cost.p99),
+        "feedback_stats": feedback_stats(statistics.feedback),
+        "run_facets": [],
+        # Ours: how many of the newest runs percentiles are of, and whether everything is.
+        "measured_runs": statistics.measured_count,
+        "is_capped": statistics.is_capped,
+    }
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def _cost_text(number: float | None) -> str | None:
+    return None if number is None else wire_decimal(Decimal(repr(number)))

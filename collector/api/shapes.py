@@ -100,8 +100,57 @@ class RunQuery(serializers.Serializer[None]):
     cursor = serializers.CharField(required=False)
 
 
+class RunStats(serializers.Serializer[None]):
+    """Figures over runs. Latencies are seconds, costs decimal text in USD."""
+
+    run_count = serializers.IntegerField()
+    error_rate = serializers.FloatField(allow_null=True)
+    streaming_rate = serializers.FloatField(allow_null=True)
+    last_run_start_time = serializers.DateTimeField(allow_null=True)
+    latency_p50 = serializers.FloatField(allow_null=True)
+    latency_p99 = serializers.FloatField(allow_null=True)
+    first_token_p50 = serializers.FloatField(allow_null=True)
+    first_token_p99 = serializers.FloatField(allow_null=True)
+    total_tokens = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    median_tokens = serializers.IntegerField(allow_null=True)
+    tokens_p99 = serializers.IntegerField(allow_null=True)
+    prompt_tokens_p50 = serializers.IntegerField(allow_null=True)
+    prompt_tokens_p99 = serializers.IntegerField(allow_null=True)
+    completion_tokens_p50 = serializers.IntegerField(allow_null=True)
+    completion_tokens_p99 = serializers.IntegerField(allow_null=True)
+    total_cost = serializers.CharField(allow_null=True)
+    prompt_cost = serializers.CharField(allow_null=True)
+    completion_cost = serializers.CharField(allow_null=True)
+    cost_p50 = serializers.CharField(allow_null=True)
+    cost_p99 = serializers.CharField(allow_null=True)
+    feedback_stats = serializers.DictField()
+    run_facets = serializers.ListField(child=serializers.DictField(), help_text="Always empty")
+    measured_runs = serializers.IntegerField(
+        help_text="Percentiles and feedback are of so many, the newest"
+    )
+    is_capped = serializers.BooleanField(
+        help_text="Counts and sums are of the newest too: all would have taken too long"
+    )
+
+
+class GroupBy(serializers.Serializer[None]):
+    """What runs are grouped by."""
+
+    attribute = serializers.ChoiceField(["name", "run_type", "tag", "metadata"])
+    path = serializers.CharField(required=False, help_text="Of a value in the metadata")
+    max_groups = serializers.IntegerField(required=False, help_text="5")
+
+
+class RunStatsQuery(RunQuery):
+    """Which runs, and by what to group their figures."""
+
+    group_by = GroupBy(required=False)
+
+
 class Session(serializers.Serializer[None]):
-    """A project."""
+    """A project. With `include_stats` it has the fields of RunStats too, and `session_feedback_stats`."""
 
     id = serializers.UUIDField()
     tenant_id = serializers.UUIDField(help_text="The workspace")
@@ -111,9 +160,56 @@ class Session(serializers.Serializer[None]):
     end_time = serializers.DateTimeField(allow_null=True)
     extra = serializers.DictField(allow_null=True)
     reference_dataset_id = serializers.UUIDField(allow_null=True)
-    run_count = serializers.IntegerField(required=False)
-    latency_p50 = serializers.FloatField(required=False, allow_null=True, help_text="Seconds")
-    error_rate = serializers.FloatField(required=False, allow_null=True)
-    total_tokens = serializers.IntegerField(required=False)
-    total_cost = serializers.CharField(required=False, allow_null=True)
-    last_run_start_time = serializers.DateTimeField(required=False, allow_null=True)
+    default_dataset_id = serializers.UUIDField(allow_null=True)
+
+
+class SessionUpdate(serializers.Serializer[None]):
+    """What a project can be given. Null leaves a field as it is."""
+
+    name = serializers.CharField(required=False, allow_null=True, max_length=512)
+    description = serializers.CharField(required=False, allow_null=True)
+    extra = serializers.DictField(required=False, allow_null=True, help_text="Keys are added")
+    end_time = serializers.DateTimeField(required=False, allow_null=True)
+    default_dataset_id = serializers.UUIDField(required=False, allow_null=True)
+
+
+class SessionCreate(SessionUpdate):
+    """A new project. Other fields that the SDKs send are ignored."""
+
+    name = serializers.CharField(max_length=512)
+    id = serializers.UUIDField(required=False)
+    start_time = serializers.DateTimeField(required=False)
+    reference_dataset_id = serializers.UUIDField(required=False, allow_null=True)
+
+
+class ResolvedSession(serializers.Serializer[None]):
+    """The project of an address."""
+
+    session_id = serializers.UUIDField()
+
+
+class Settings(serializers.Serializer[None]):
+    """The workspace of a key."""
+
+    id = serializers.UUIDField()
+    display_name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    tenant_handle = serializers.CharField(allow_null=True)
+
+
+class Organization(serializers.Serializer[None]):
+    """The workspace once more: there is nothing above it."""
+
+    id = serializers.UUIDField()
+    display_name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    is_personal = serializers.BooleanField()
+    disabled = serializers.BooleanField()
+
+
+class Tenant(Settings):
+    """The workspace in a list."""
+
+    is_personal = serializers.BooleanField()
+    is_deleted = serializers.BooleanField()
+    organization_id = serializers.UUIDField()

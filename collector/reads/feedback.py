@@ -72,6 +72,12 @@ SELECT project_id, run_id, key, {MEASURES} FROM feedback
  GROUP BY 1, 2, 3
 """  # noqa: S608
 
+TOGETHER = f"""
+SELECT key, {MEASURES} FROM feedback
+ WHERE project_id = ANY(%(project_ids)s::uuid[]) AND run_id = ANY(%(run_ids)s::uuid[])
+ GROUP BY 1
+"""  # noqa: S608
+
 OF_PROJECTS = f"""
 SELECT project_id, key, {MEASURES} FROM feedback
  WHERE project_id = ANY(%(project_ids)s::uuid[]) AND (run_id IS NOT NULL) = %(is_of_run)s::boolean
@@ -215,6 +221,14 @@ def summarize_feedback(
     for project_id, run_id, key, *measures in rows:
         found.setdefault((project_id, run_id), {})[key] = _statistics(measures)
     return found
+
+
+def summarize_feedback_together(
+    project_ids: Sequence[UUID], run_ids: Sequence[UUID]
+) -> dict[str, FeedbackStatistics]:
+    """Return the statistics of each key over all of the runs."""
+    params = {"project_ids": list(project_ids), "run_ids": list(run_ids)}
+    return {key: _statistics(measures) for key, *measures in fetch_all(TOGETHER, params)}
 
 
 def summarize_project_feedback(

@@ -65,8 +65,16 @@ def test_every_route_is_described_once(schema: dict[str, Any]) -> None:
         ("/runs/{run_id}/share", "delete"),
         ("/runs/{run_id}/share", "get"),
         ("/runs/{run_id}/share", "put"),
+        ("/orgs/current", "get"),
+        ("/runs/stats", "post"),
         ("/sessions", "get"),
+        ("/sessions", "post"),
+        ("/sessions/resolutions", "get"),
+        ("/sessions/{session_id}", "delete"),
         ("/sessions/{session_id}", "get"),
+        ("/sessions/{session_id}", "patch"),
+        ("/settings", "get"),
+        ("/workspaces", "get"),
     }
 
 

@@ -14,7 +14,16 @@ from django.test.utils import CaptureQueriesContext
 
 from collector.models import Project
 from collector.query.langsmith import parse_filter
-from collector.reads import attachments, children, feedback, overview, projects, runs, traces
+from collector.reads import (
+    attachments,
+    children,
+    feedback,
+    overview,
+    projects,
+    runs,
+    statistics,
+    traces,
+)
 from collector.reads.types import RunFilter, TimeRange, TraceFilter
 from tests.factories import START, make_run, store_runs
 
@@ -140,6 +149,15 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
     "list_runs by id": lambda ids, id_: runs.list_runs(ids, RunFilter(ids=(id_,))),
     "find_children": lambda ids, id_: children.find_children(
         runs.list_runs(ids, RunFilter(trace_id=id_)).items
+    ),
+    "project_statistics": lambda ids, _: statistics.project_statistics(
+        ids, TimeRange(START, START + timedelta(days=1))
+    ),
+    "run_statistics": lambda ids, _: statistics.run_statistics(
+        ids, RunFilter(expression=parse_filter(EVERY_TABLE))
+    ),
+    "grouped_statistics": lambda ids, _: statistics.grouped_statistics(
+        ids, RunFilter(), "metadata", path="a", max_groups=5
     ),
     "find_feedback": lambda ids, id_: feedback.find_feedback(ids, id_),
     "search_feedback": lambda ids, id_: feedback.search_feedback(
