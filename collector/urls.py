@@ -43,6 +43,7 @@ from collector.api.sessions import (
 )
 from collector.api.sharing import ReadShareView, change_share
 from collector.api.stats import RunStatsView
+from collector.api.threads import ThreadListView, ThreadStatsView, ThreadView
 from collector.api.workspace import (
     AnnotationQueueListView,
     NotSupportedYetView,
@@ -96,6 +97,9 @@ api: list[URLPattern] = [
     ),
     path("runs/query", RunQueryView.as_view()),
     path("runs/stats", RunStatsView.as_view()),
+    path("runs/group", ThreadListView.as_view()),
+    path("runs/group/stats", ThreadStatsView.as_view()),
+    path("runs/threads/<path:thread_id>", ThreadView.as_view()),
     path("runs/delete", DeleteRunsView.as_view()),
     path("runs/delete/traces", DeleteRunsView.as_view()),
     path(

@@ -149,6 +149,50 @@ class RunStatsQuery(RunQuery):
     group_by = GroupBy(required=False)
 
 
+class ThreadQuery(serializers.Serializer[None]):
+    """Which threads of a project."""
+
+    session_id = serializers.UUIDField()
+    group_by = serializers.ChoiceField(["conversation"], required=False)
+    filter = serializers.CharField(required=False, help_text="Tests the root of each trace")
+    start_time = serializers.DateTimeField(required=False)
+    end_time = serializers.DateTimeField(required=False)
+    offset = serializers.IntegerField(required=False)
+    limit = serializers.IntegerField(required=False, max_value=100, help_text="10")
+
+
+class Thread(serializers.Serializer[None]):
+    """The traces that name one thread."""
+
+    group_key = serializers.CharField()
+    thread_id = serializers.CharField()
+    filter = serializers.CharField(help_text="Finds the runs of the thread")
+    count = serializers.IntegerField(help_text="Traces")
+    total_tokens = serializers.IntegerField()
+    total_cost = serializers.CharField(allow_null=True)
+    min_start_time = serializers.DateTimeField()
+    max_start_time = serializers.DateTimeField()
+    latency_p50 = serializers.FloatField(allow_null=True)
+    latency_p99 = serializers.FloatField(allow_null=True)
+    feedback_stats = serializers.DictField()
+    first_inputs = serializers.CharField()
+    last_outputs = serializers.CharField()
+    last_error = serializers.CharField(allow_null=True)
+
+
+class ThreadPage(serializers.Serializer[None]):
+    """Some threads, the one with the newest trace first."""
+
+    groups = Thread(many=True)
+    total = serializers.IntegerField()
+
+
+class ThreadStats(RunStats):
+    """Figures over the traces of all threads."""
+
+    group_count = serializers.IntegerField(help_text="Threads")
+
+
 class Session(serializers.Serializer[None]):
     """A project. With `include_stats` it has the fields of RunStats too, and `session_feedback_stats`."""
 

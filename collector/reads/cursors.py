@@ -28,6 +28,7 @@ class ListKind(IntEnum):
     TRACES = 1
     RUNS_NEWEST_FIRST = 2
     RUNS_OLDEST_FIRST = 3
+    THREADS = 4
 
 
 class Position(NamedTuple):

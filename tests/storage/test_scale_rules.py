@@ -22,6 +22,7 @@ from collector.reads import (
     projects,
     runs,
     statistics,
+    threads,
     traces,
 )
 from collector.reads.types import RunFilter, TimeRange, TraceFilter
@@ -159,6 +160,12 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
     "grouped_statistics": lambda ids, _: statistics.grouped_statistics(
         ids, RunFilter(), "metadata", path="a", max_groups=5
     ),
+    "list_threads": lambda ids, _: threads.list_threads(
+        ids, RunFilter(expression=parse_filter(EVERY_TABLE))
+    ),
+    "find_thread": lambda ids, _: threads.find_thread(ids, "t", RunFilter()),
+    "count_threads": lambda ids, _: threads.count_threads(ids, RunFilter()),
+    "thread_statistics": lambda ids, _: threads.thread_statistics(ids, RunFilter()),
     "find_feedback": lambda ids, id_: feedback.find_feedback(ids, id_),
     "search_feedback": lambda ids, id_: feedback.search_feedback(
         ids, feedback.FeedbackFilter(run_ids=(id_,), keys=("k",), users=("u",)), 10
