@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.renderers import BaseRenderer
@@ -27,7 +28,7 @@ from collector.wire.otlp.decode import JSON, PROTOBUF, decode_traces, form_of
 
 
 class AsItIs(BaseRenderer):
-    """Sends bytes that are encoded already."""
+    """Sends bytes that are encoded already; what DRF says of itself (OPTIONS) goes as JSON."""
 
     media_type = PROTOBUF
     format = "otlp"
@@ -40,7 +41,7 @@ class AsItIs(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        return bytes(data or b"")
+        return data if isinstance(data, bytes) else orjson.dumps(data) if data else b""
 
 
 class ExportTraces(IngestView):
