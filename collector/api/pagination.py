@@ -10,9 +10,9 @@ MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000
 
 
-def parse_limit(value: Any, *, default: int = MAX_LIMIT) -> int:
-    """Return the limit, from 1 to MAX_LIMIT; None means `default`."""
-    return min(max(_whole_number("limit", value, default), 1), MAX_LIMIT)
+def parse_limit(value: Any, *, default: int = MAX_LIMIT, maximum: int = MAX_LIMIT) -> int:
+    """Return the limit, from 1 to `maximum`; None means `default`."""
+    return min(max(_whole_number("limit", value, default), 1), maximum)
 
 
 def parse_offset(value: Any) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,14 +23,16 @@ from collector.api.rendering import dump_json
 from collector.api.responses import json_response
 from collector.api.run_parts import fill_page
 from collector.api.runs import QueryTooBroad
-from collector.api.serializers import serialize_run
+from collector.api.serializers import RunParts, serialize_run
 from collector.api.share_shapes import SharedRunQuery
 from collector.models import SharedRun
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.feedback import FeedbackFilter, search_feedback
+from collector.reads.lineage import Lineage
 from collector.reads.runs import run_cursor
 from collector.reads.shared import (
     SEGMENT_SEPARATOR,
+    below_top,
     find_shared_run,
     list_shared_runs,
     shared_run_ids,
@@ -129,23 +132,24 @@ def open_share(token: UUID) -> SharedRun:
 
 def serialize_shared_runs(shared: SharedRun, runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
     """Return the Run objects, as if the shared run were the root of a trace: what lies above it stays hidden."""
-    urls = attachment_urls(runs, shared.token)
-    serialized = []
-    for parts in fill_page(runs, None):
-        run = serialize_run(parts, None)
-        parents = list(run["parent_run_ids"])
+    return [serialize_run(parts, None) for parts in fill_shared_page(shared, runs, None)]
+
+
+def fill_shared_page(
+    shared: SharedRun, runs: Sequence[RunSummary], selected: frozenset[str] | None
+) -> Iterator[RunParts]:
+    """Yield the runs with what was selected (None: everything), until they fill a page: see `fill_page`."""
+    urls = attachment_urls(runs, shared.token) if selected is None or "s3_urls" in selected else {}
+    for parts in fill_page(runs, selected):
+        run, lineage = parts.run, parts.lineage
+        parents = lineage.parent_run_ids
         depth = parents.index(shared.run_id) if shared.run_id in parents else len(parents)
-        segments = run["dotted_order"].split(SEGMENT_SEPARATOR)
-        serialized.append(
-            {
-                **run,
-                "trace_id": shared.run_id,
-                "parent_run_id": None if parts.run.id == shared.run_id else run["parent_run_id"],
-                "parent_run_ids": parents[depth:],
-                "dotted_order": SEGMENT_SEPARATOR.join(segments[depth:]),
-                "app_path": f"/public/{shared.token}/r?run={parts.run.id}",
-                "share_token": shared.token,
-                "s3_urls": urls.get((parts.run.project_id, parts.run.id)),
-            }
+        segments = lineage.dotted_order.split(SEGMENT_SEPARATOR)
+        yield replace(
+            parts,
+            run=below_top(run, shared.run_id),
+            lineage=Lineage(parents[depth:], SEGMENT_SEPARATOR.join(segments[depth:])),
+            path=f"/public/{shared.token}/r?run={run.id}",
+            share_token=shared.token,
+            files=urls.get((run.project_id, run.id)),
         )
-    return serialized

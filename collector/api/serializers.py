@@ -49,6 +49,7 @@ class RunParts:
     files: Mapping[str, Mapping[str, str]] | None = None  # see api/attachments.py
     usage: Mapping[str, Any] = field(default_factory=dict)  # see api/usage_fields.py
     share_token: UUID | None = None
+    path: str | None = None  # of its page, where that is not in its project
     children: Children | None = None
 
 
@@ -116,7 +117,7 @@ def _error(parts: RunParts) -> str | None:
 
 def _app_path(parts: RunParts) -> str:
     run = parts.run
-    return f"/p/{run.project_id}/traces/{run.trace_id}?run={run.id}"
+    return parts.path or f"/p/{run.project_id}/traces/{run.trace_id}?run={run.id}"
 
 
 def _object(text: bytes, key: str) -> orjson.Fragment | dict[str, Any] | None:

@@ -64,13 +64,14 @@ def get_shared_run(shared: SharedRun, run_id: UUID) -> RunDetail | None:
     segments = detail.dotted_order.split(SEGMENT_SEPARATOR)
     return dataclasses.replace(
         detail,
-        run=_below_top(detail.run, shared.run_id),
+        run=below_top(detail.run, shared.run_id),
         parent_run_ids=parents[depth:],
         dotted_order=SEGMENT_SEPARATOR.join(segments[depth:]),
     )
 
 
-def _below_top(run: RunSummary, top_id: UUID) -> RunSummary:
+def below_top(run: RunSummary, top_id: UUID) -> RunSummary:
+    """Return a run as it looks from a share: the shared run is the root of its trace."""
     parent_run_id = None if run.id == top_id else run.parent_run_id
     return dataclasses.replace(run, trace_id=top_id, parent_run_id=parent_run_id)
 
@@ -162,7 +163,7 @@ def _subtree(nodes: tuple[RunNode, ...], run_id: UUID) -> tuple[RunNode, ...]:
     return tuple(
         dataclasses.replace(
             node,
-            run=_below_top(node.run, run_id),
+            run=below_top(node.run, run_id),
             depth=node.depth - depth,
             is_last_child=number == 0 or node.is_last_child,
             is_orphan=number > 0 and node.is_orphan,
