@@ -73,3 +73,10 @@ def ring(lane_id: UUID) -> None:
     if _doorbell.pid != os.getpid():
         _doorbell = _Doorbell()
     _doorbell.ring(lane_id)
+
+
+def ring_later(lane_id: UUID, seconds: float) -> None:
+    """Ask for a drain of the lane in so many seconds."""
+    timer = threading.Timer(seconds, ring, [lane_id])
+    timer.daemon = True
+    timer.start()

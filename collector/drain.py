@@ -10,7 +10,7 @@ import gc
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,11 +24,24 @@ from collector.graves import graves_of_project, graves_of_workspace
 from collector.inbox import Claimed
 from collector.models import Workspace
 from collector.projects import DEFAULT_PROJECT, get_or_create_project_id, workspace_project_ids
-from collector.storage.errors import UnreadableBatch
+from collector.storage.errors import PlaceChanged, RunInAnotherTrace, UnreadableBatch
 from collector.storage.merge import MergedRun, merge_operations
+from collector.storage.move import move_traces
 from collector.storage.partitions import ensure_partitions
-from collector.storage.write import TraceKey, write_attachments, write_feedback, write_runs
-from collector.wire.operations import Batch, FeedbackOperation, RunOperation
+from collector.storage.provisional import (
+    find_provisional,
+    forget_provisional,
+    has_provisional,
+    note_provisional,
+)
+from collector.storage.write import (
+    TraceKey,
+    follow_up_later,
+    write_attachments,
+    write_feedback,
+    write_runs,
+)
+from collector.wire.operations import AttachmentOperation, Batch, FeedbackOperation, RunOperation
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +51,8 @@ CHANNEL = (
 MAX_NOTIFIED_TRACES = 50
 # A trace with more than one block is sealed when nothing more has come for this long.
 QUIET = timedelta(seconds=10)
+# What is not placed is tried again quickly at first: mostly its run is a few milliseconds behind.
+FIRST_RETRY = timedelta(seconds=0.2)
 UNPLACED_RETRY = timedelta(seconds=2)
 # The database went away: nothing is wrong with the rows, they come again when their lease is over.
 TRANSIENT = (OperationalError, InterfaceError)
@@ -93,11 +108,8 @@ def _store_rows(project_id: UUID, rows: Sequence[Claimed]) -> int:
             return 0
         if graves is not None:
             batches = [graves.without_deleted(batch) for batch in batches]
-        with _Write(project_id, batches) as write, transaction.atomic():
-            if not inbox.hold(project_id, rows):
-                return 0
-            write.run()
-            inbox.settle(project_id, rows)
+        if not _write(project_id, batches, rows):
+            return 0
     except TRANSIENT:
         raise
     except Exception as error:  # noqa: BLE001 (a poison row may raise anything; it must stop nothing else)
@@ -108,6 +120,30 @@ def _store_rows(project_id: UUID, rows: Sequence[Claimed]) -> int:
         )
         return _store_singly(project_id, rows[0])
     return sum(len(batch.runs) for batch in batches)
+
+
+def _write(project_id: UUID, batches: Sequence[Batch], rows: Sequence[Claimed] = ()) -> bool:
+    """Write batches and settle the rows they came from; False where another worker has these."""
+    while True:
+        try:
+            with _Write(project_id, batches) as write, transaction.atomic():
+                if not inbox.hold(project_id, rows):
+                    return False
+                write.run()
+                inbox.settle(project_id, rows)
+            return True
+        except PlaceChanged as change:
+            _redirect(batches, change.moved)
+            move_traces(project_id, change.moves, change.guesses)
+
+
+def _redirect(batches: Iterable[Batch], moved: Mapping[TraceKey, TraceKey]) -> None:
+    for batch in batches:
+        items: list[RunOperation | AttachmentOperation] = [*batch.runs, *batch.attachments]
+        for item in items:
+            if item.day is not None and item.trace_id is not None:
+                key = (item.day, item.trace_id)
+                item.day, item.trace_id = moved.get(key, key)
 
 
 class _Write:
@@ -121,6 +157,9 @@ class _Write:
         self.attachments = [item for batch in batches for item in batch.attachments]
         operations = [item for batch in batches for item in batch.runs]
         placing.place_spans(project_id, operations)
+        placing.place_guessed_anew(project_id, operations)
+        placing.place_attachments(self.attachments, operations)
+        self.operations = operations
         self.heard_at: dict[TraceKey, datetime] = {}
         for operation in operations:
             assert operation.day is not None
@@ -140,11 +179,69 @@ class _Write:
         return None
 
     def run(self) -> None:
-        """Write everything; call inside a transaction."""
-        write_runs(self.project_id, self.runs, self.heard_at, timezone.now() + QUIET)
+        """Write everything; call inside a transaction.
+
+        Raises:
+            PlaceChanged: some of it belongs elsewhere by now; nothing may be kept.
+        """
+        due_at = timezone.now() + QUIET
+        try:
+            write_runs(self.project_id, self.runs, self.heard_at, due_at)
+        except RunInAnotherTrace as error:
+            self._check_places(stranger=error.run_id)
+            raise
+        self._check_places()
+        self._note_guesses(due_at)
         write_feedback(self.project_id, self.feedback)
         write_attachments(self.project_id, self.attachments)
         self._notify()
+
+    def _check_places(self, stranger: UUID | None = None) -> None:
+        """See whether guesses, of this or an earlier drain, have turned out right or wrong.
+
+        Looks when the traces are locked: a move that began before is seen, one that begins later sees what is written.
+        """
+        if not has_provisional(self.project_id):
+            return
+        here = {run.row.id: (run.row.day, run.row.trace_id) for run in self.runs}
+        ids = {*here, *(trace_id for _, trace_id in self.heard_at)}
+        found = find_provisional(self.project_id, ids)
+        moved = {key: to for key, to in found.items() if to is not None and key in self.heard_at}
+        if moved:
+            raise PlaceChanged(moved, {})
+        guesses = {key for key, to in found.items() if to is None}
+        moves = {key: here[key[1]] for key in guesses if here.get(key[1], key) != key}
+        if stranger is not None and not moves:
+            moves = self._moves_of(stranger, here[stranger])
+        if moves:
+            raise PlaceChanged({}, moves, self._guesses())
+        roots = {item.id for item in self.operations if _is_surely_root(item)}
+        for key in guesses:
+            if key[1] in roots:
+                forget_provisional(self.project_id, key)
+
+    def _moves_of(self, run_id: UUID, key: TraceKey) -> dict[TraceKey, TraceKey]:
+        """Return the move of a guessed trace that holds a run of which it is now said that it belongs to `key`."""
+        if any(item.is_provisional for item in self.operations if item.id == run_id):
+            return {}
+        place = placing.find_places([self.project_id], [run_id])[run_id]
+        source = (place.day, place.trace_id)
+        is_guess = find_provisional(self.project_id, [place.trace_id]).get(source, key) is None
+        return {source: key} if is_guess else {}
+
+    def _note_guesses(self, due_at: datetime) -> None:
+        """Note what is guessed still, and have it looked at again: who knows better may be on its way."""
+        keys = sorted(self._guesses())
+        if keys:
+            note_provisional(self.project_id, keys)
+            follow_up_later(self.project_id, keys, due_at)
+
+    def _guesses(self) -> set[TraceKey]:
+        return {
+            (item.day, item.trace_id)
+            for item in self.operations
+            if item.is_provisional and item.day is not None and item.trace_id is not None
+        }
 
     def _notify(self) -> None:
         texts = [f"{self.project_id} {trace_id}" for _, trace_id in self.heard_at]
@@ -154,6 +251,16 @@ class _Write:
             cursor.execute(
                 "SELECT pg_notify(%s, text) FROM unnest(%s::text[]) AS text", [CHANNEL, texts]
             )
+
+
+def _is_surely_root(operation: RunOperation) -> bool:
+    """Whether an operation says itself that its run is a root: an update without a word of its place does not."""
+    return (
+        operation.id == operation.trace_id
+        and operation.parent_run_id is None
+        and not operation.is_provisional
+        and (operation.dotted_order is not None or not operation.is_update)
+    )
 
 
 def _store_singly(project_id: UUID, row: Claimed) -> int:
@@ -187,8 +294,7 @@ def _single_parts(batch: Batch) -> Iterator[tuple[UUID | None, Batch]]:
 
 def _store_part(project_id: UUID, row: Claimed, run_id: UUID | None, part: Batch) -> int:
     try:
-        with transaction.atomic(), _Write(project_id, [part]) as write:
-            write.run()
+        _write(project_id, [part])
     except TRANSIENT:
         raise
     except Exception as error:  # noqa: BLE001 (the last border: whatever it is, it is kept with its error)
@@ -235,6 +341,7 @@ def replay_dead_letters(project_id: UUID) -> int:
 def _place_rows(workspace_id: UUID, rows: Sequence[Claimed]) -> int:
     """Move the operations of a workspace's lane to the lanes of their projects, as far as they are known."""
     lanes: set[UUID] = set()
+    waiting: list[Claimed] = []
     for row in rows:
         try:
             batch = inbox.unpack(row.body)
@@ -245,16 +352,27 @@ def _place_rows(workspace_id: UUID, rows: Sequence[Claimed]) -> int:
         with transaction.atomic():
             if not inbox.hold(workspace_id, [row]):
                 continue
-            lanes.update(_move(workspace_id, row, _placed_parts(workspace_id, batch, row)))
+            parts = _placed_parts(workspace_id, batch, row)
+            lanes.update(_put_into_lanes(workspace_id, row, parts))
+            if workspace_id in parts:
+                waiting.append(row)
     for lane_id in lanes - {workspace_id}:
         doorbell.ring(lane_id)
+    soonest = min(map(_retry_after, waiting), default=UNPLACED_RETRY)
+    if soonest < UNPLACED_RETRY:  # else the sweeper's rounds are often enough
+        doorbell.ring_later(workspace_id, soonest.total_seconds())
     return 0
 
 
-def _move(workspace_id: UUID, row: Claimed, parts: dict[UUID, Batch]) -> set[UUID]:
-    """Put the parts of a row into their lanes and return the lanes; what has to wait, waits longer each time."""
+def _retry_after(row: Claimed) -> timedelta:
+    """Return how long what has to wait waits: 0.2 s, then doubling its age up to 2 s, then half of its age."""
     age = timezone.now() - row.received_at
-    not_before = timezone.now() + max(UNPLACED_RETRY, age / 2)
+    return max(FIRST_RETRY, min(age, UNPLACED_RETRY), age / 2)
+
+
+def _put_into_lanes(workspace_id: UUID, row: Claimed, parts: dict[UUID, Batch]) -> set[UUID]:
+    """Put the parts of a row into their lanes and return the lanes; what has to wait, waits longer each time."""
+    not_before = timezone.now() + _retry_after(row)
     if set(parts) == {workspace_id}:  # nothing was placed: the row need not be written again
         inbox.postpone(workspace_id, row, not_before)
         return set()
@@ -296,9 +414,8 @@ def _placed_parts(workspace_id: UUID, batch: Batch, row: Claimed) -> dict[UUID, 
 
 def _place_by_themselves(workspace_id: UUID, runs: Sequence[RunOperation]) -> None:
     default_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT)
-    for run in runs:
-        if not (run.is_placed and run.project_id):
-            placing.place_by_itself(run, default_id)
+    unplaced = [run for run in runs if not (run.is_placed and run.project_id)]
+    placing.place_by_themselves(unplaced, default_id)
 
 
 def _place_others(
@@ -314,7 +431,7 @@ def _place_others(
     for attachment in attachments:
         place = places.get(attachment.run_id)
         if place is not None:
-            attachment.project_id, attachment.trace_id, attachment.day = place
+            attachment.project_id, attachment.trace_id, attachment.day, _ = place
         elif is_late:
             day = placing.uuid7_day(attachment.run_id) or timezone.now().date()
             attachment.project_id, attachment.trace_id, attachment.day = (

@@ -2,7 +2,8 @@
 
 A patch by run id alone, or a child that names its parent only, is *unplaced*. First the request it came
 with is searched (pure), then the stored runs (the worker). What stays unplaced for PATIENCE is stored
-as a trace of its own: shown is better than lost.
+as a trace of its own: shown is better than lost. That place is provisional: when the run that knows better
+comes, the trace is moved (`storage/move.py`).
 
 OpenTelemetry's spans say their trace, but not its day: they tell their own times only, come when they end,
 children first, and a trace may come in several exports. They never wait: `place_spans`.
@@ -30,6 +31,7 @@ class Place(NamedTuple):
     project_id: UUID
     trace_id: UUID
     day: date
+    is_provisional: bool = False
 
 
 def place_within_request(runs: Sequence[RunOperation]) -> None:
@@ -42,7 +44,7 @@ def place_within_request(runs: Sequence[RunOperation]) -> None:
     placed: list[tuple[UUID, Place]] = []
     for run in runs:
         if run.trace_id is not None and run.day is not None and run.project_id is not None:
-            place = Place(run.project_id, run.trace_id, run.day)
+            place = Place(run.project_id, run.trace_id, run.day, run.is_provisional)
             placed += ((run.id, place), (run.trace_id, place))
         else:
             for key in {run.id, run.parent_run_id, run.trace_id} - {None}:
@@ -66,8 +68,11 @@ def place_by_stored_runs(
     places = find_places(project_ids, wanted)
     left = []
     for run in runs:
+        own = places.get(run.id)
+        if own is not None and own.trace_id == run.id and run.parent_run_id is not None:
+            own = None  # it was taken for a root before anybody said that it has a parent
         place = (
-            places.get(run.id)
+            own
             or (places.get(run.parent_run_id) if run.parent_run_id else None)
             or (places.get(run.trace_id) if run.trace_id else None)
         )
@@ -91,11 +96,47 @@ def find_places(project_ids: Collection[UUID], run_ids: Collection[UUID]) -> dic
         return {run_id: Place(*place) for run_id, *place in reversed(cursor.fetchall())}
 
 
-def place_by_itself(run: RunOperation, default_project_id: UUID) -> None:
-    """Place an operation that nothing else places: under its trace, its parent, or itself."""
-    run.project_id = run.project_id or default_project_id
-    run.trace_id = run.trace_id or run.parent_run_id or run.id
-    run.day = run.day or uuid7_day(run.trace_id) or _start_day(run)
+def place_by_themselves(runs: Sequence[RunOperation], default_project_id: UUID) -> None:
+    """Place operations that nothing else places: the topmost by a guess, the others with these."""
+    ids = {run.id for run in runs}
+    below = {run.id for run in runs if run.parent_run_id in ids - {run.id}}
+    tops: dict[UUID, RunOperation] = {}
+    for run in runs:
+        if run.id not in below:
+            tops[run.id] = max(tops.get(run.id, run), run, key=_how_much_is_told)
+    _guess_all(tops.values(), runs, default_project_id)
+    _guess_all([run for run in runs if run.parent_run_id], runs, default_project_id)  # in circles
+
+
+def _how_much_is_told(run: RunOperation) -> tuple[bool, bool]:
+    return bool(run.trace_id or run.parent_run_id), run.start_time is not None
+
+
+def _guess_all(
+    some: Iterable[RunOperation], runs: Sequence[RunOperation], default_project_id: UUID
+) -> None:
+    """Place what is unplaced among `some` under its trace, its parent, or itself, and then others with these."""
+    for run in some:
+        if not _is_settled(run):
+            run.project_id = run.project_id or default_project_id
+            run.trace_id = run.trace_id or run.parent_run_id or run.id
+            run.day = run.day or uuid7_day(run.trace_id) or _start_day(run)
+            run.is_provisional = True
+    place_within_request(runs)
+
+
+def place_guessed_anew(project_id: UUID, runs: Sequence[RunOperation]) -> None:
+    """Guess again where guesses are among these, now that all that is written at once can be seen together."""
+    guessed = [run for run in runs if run.is_provisional]
+    if not guessed:
+        return
+    for run in guessed:
+        if run.trace_id in (run.parent_run_id, run.id):  # that was the guess
+            run.trace_id = None
+        run.day, run.is_provisional = None, False
+    left = place_by_stored_runs([project_id], guessed)
+    place_within_request(runs)
+    place_by_themselves([run for run in left if not run.is_placed], project_id)
 
 
 def place_spans(project_id: UUID, runs: Sequence[RunOperation]) -> None:
@@ -190,3 +231,4 @@ def _settle(run: RunOperation, place: Place) -> None:
     if run.is_update or run.project_id is None:
         run.project_id = place.project_id
     run.trace_id, run.day = place.trace_id, place.day
+    run.is_provisional = place.is_provisional

@@ -39,7 +39,12 @@ SELECT 1 FROM trace WHERE project_id = %s AND day = ANY(%s) AND id = ANY(%s::uui
 DELETE_RUNS_OF_TRACES = """
 DELETE FROM run WHERE project_id = %s AND day = ANY(%s) AND trace_id = ANY(%s::uuid[]) RETURNING id
 """
-OF_TRACES = ("payload", "trace_terms", "follow_up")  # have a trace_id in their key
+OF_TRACES = (
+    "payload",
+    "trace_terms",
+    "follow_up",
+    "provisional_trace",
+)  # have a trace_id in their key
 
 PLACES = """
 SELECT day, trace_id, id FROM run WHERE project_id = %s AND id = ANY(%s::uuid[]) ORDER BY day, trace_id LIMIT %s
@@ -53,7 +58,7 @@ SELECT id, run_ids, data FROM payload
 # The tables of what belongs to no trace (any more), and what tells their rows apart within a project.
 REST = {
     "run": "id", "payload": "id", "attachment": "run_id", "trace_terms": "trace_id",
-    "follow_up": "trace_id", "feedback": "id", "dead_letter": "id",
+    "follow_up": "trace_id", "provisional_trace": "trace_id", "feedback": "id", "dead_letter": "id",
 }  # fmt: skip
 
 

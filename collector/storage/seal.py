@@ -17,6 +17,7 @@ from collector.storage import payload
 from collector.storage.blocks import PayloadLayer, make_blocks, merge_layers, read_block
 from collector.storage.copy import copy_rows, raw_connection
 from collector.storage.errors import UnreadableBlock
+from collector.storage.move import move_if_late
 from collector.storage.rollup import roll_up
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ def follow_up_due_traces() -> int:
 
 def _follow_up(project_id: UUID, trace_id: UUID, day: date, now: datetime) -> bool:
     """Finish one trace in a transaction of its own; return whether it was still to do, and free."""
+    if move_if_late(project_id, trace_id, day):
+        return True
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK_TRACE, [project_id, trace_id, day])
         is_free = cursor.fetchone() is not None

@@ -147,7 +147,7 @@ def write_runs(
     for run in runs:
         key = (run.row.day, run.row.trace_id)
         first_start[key] = min(first_start.get(key, run.row.start_time), run.row.start_time)
-    traces = _lock_traces(raw, project_id, first_start, heard_at)
+    traces = lock_traces(raw, project_id, first_start, heard_at)
     stored = _read_runs(raw, project_id, runs, traces)
     again = [key for key, trace in traces.items() if trace.run_count]
     moved: set[TraceKey] = set()
@@ -156,7 +156,7 @@ def write_runs(
         if old is not None:
             if old.trace_id != run.row.trace_id:
                 raise RunInAnotherTrace(run.row.id)
-            run.row = _combined(old, run.row)
+            run.row = combine_rows(old, run.row)
             if run.row.start_time > old.start_time:
                 moved.add((old.day, old.trace_id))
     apply_costs(project_id, [run.row for run in runs])
@@ -164,15 +164,20 @@ def write_runs(
         row = run.row
         traces[row.day, row.trace_id].count(stored.get((row.day, row.id)), row)
     _link_and_roll_up(run.row for run in runs if (run.row.day, run.row.trace_id) not in set(again))
-    _upsert_runs(raw, [run.row for run in runs])
+    upsert_runs(raw, [run.row for run in runs])
     _move_starts(raw, project_id, [traces[key] for key in moved if not traces[key].has_root])
     _set_traces(raw, traces.values())
     _append_blocks(raw, project_id, runs)
     _write_terms(raw, project_id, runs, set(again))
     if again:
-        days, ids = zip(*again, strict=True)
-        raw.execute(FOLLOW_UP, [project_id, due_at, list(ids), list(days)])
+        follow_up_later(project_id, again, due_at)
     return len(runs)
+
+
+def follow_up_later(project_id: UUID, keys: Iterable[TraceKey], due_at: datetime) -> None:
+    """Have locked traces rolled up and sealed at `due_at`, or at a time that is set later."""
+    days, trace_ids = zip(*keys, strict=True)
+    raw_connection().execute(FOLLOW_UP, [project_id, due_at, list(trace_ids), list(days)])
 
 
 def recount_trace(project_id: UUID, day: date, trace_id: UUID) -> None:
@@ -184,24 +189,26 @@ def recount_trace(project_id: UUID, day: date, trace_id: UUID) -> None:
     if dropped is None or not rows:
         return
     first_start = min(row.start_time for row in rows)
-    traces = _lock_traces(raw, project_id, {key: first_start}, {key: dropped[0]})
+    traces = lock_traces(raw, project_id, {key: first_start}, {key: dropped[0]})
     for row in rows:
         traces[key].count(None, row)
     _set_traces(raw, traces.values())
 
 
-def _combined(old: RunRow, new: RunRow) -> RunRow:
+def combine_rows(old: RunRow, new: RunRow) -> RunRow:
+    """Return what two rows of one run come to: a new row, in the place of `old`."""
     combined = RunRow.from_database(old.to_database())
     combined.absorb(new)
     return combined
 
 
-def _lock_traces(
+def lock_traces(
     raw: psycopg.Connection[Any],
     project_id: UUID,
     first_start: dict[TraceKey, datetime],
     heard_at: dict[TraceKey, datetime],
 ) -> dict[TraceKey, TraceRow]:
+    """Lock the rows of traces in key order, make those that are missing, and return them."""
     keys = sorted(first_start)
     rows = raw.execute(
         LOCK_TRACES,
@@ -304,7 +311,12 @@ def _with_stored_terms(
     }
 
 
-def _upsert_runs(raw: psycopg.Connection[Any], rows: Sequence[RunRow]) -> None:
+def upsert_runs(raw: psycopg.Connection[Any], rows: Sequence[RunRow]) -> None:
+    """Write rows of runs.
+
+    Raises:
+        RunInAnotherTrace: one of them is stored in another trace of the same day.
+    """
     with raw.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE run_stage (LIKE run) ON COMMIT DROP")
         copy_rows(

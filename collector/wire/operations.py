@@ -31,6 +31,7 @@ class RunOperation(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     parent_run_id: UUID | None = None
     dotted_order: str | None = None
     day: date | None = None  # of the trace: its partition. None: to be found by the worker
+    is_provisional: bool = False  # trace and day are the worker's guess
     # Scalars
     name: str | None = None
     run_type: str | None = None

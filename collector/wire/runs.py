@@ -136,6 +136,7 @@ def make_operation(
         tags=run.tags and fit_tags(run.tags, limits, notes),
         reference_example_id=run.reference_example_id,
         span_id=None,
+        is_provisional=False,
         other=_other(other, limits, notes) if other else b"",
         notes=notes or None,
         **payloads,

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.placing import place_by_itself, place_within_request, uuid7_day
+from collector.placing import place_by_themselves, place_within_request, uuid7_day
 from collector.wire.operations import RunOperation
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -55,7 +55,7 @@ def test_parents_in_a_circle_stay_unplaced() -> None:
 
 def test_what_nothing_places_is_a_trace_of_its_own() -> None:
     run = RunOperation(id=uuid.uuid4(), received_at=NOW, is_update=True)
-    place_by_itself(run, PROJECT)
+    place_by_themselves([run], PROJECT)
     assert (run.project_id, run.trace_id, run.day) == (PROJECT, run.id, NOW.date())
 
 
