@@ -135,6 +135,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("v1/traces", export_traces),  # OTEL_EXPORTER_OTLP_ENDPOINT=http://host
     *(path(prefix, include(api)) for prefix in PREFIXES),
+    *(path(prefix, include("collector.api.v2.urls")) for prefix in ("api/v2/", "v1/api/v2/")),
     # Datasets and experiments are to come: their clients get to know it.
     re_path(
         r"^(?:api/v1/|api/|v1/|api/v2/)?(?:platform/|v1/platform/)?(?:datasets|examples)(?:/.*)?$",

@@ -14,8 +14,8 @@ from collector.api.ingest import limits
 from collector.api.rendering import AlwaysJSON
 
 # The version of LangSmith's API that this speaks: clients compare it (protocol facts 2.2). At least 0.8.10
-# makes them send feedback in batches.
-API_VERSION = "0.12.0"
+# makes them send feedback in batches, below 0.18.0 they warn of what v2 has.
+API_VERSION = "0.18.0"
 # Of uncompressed bytes, far below the cap: clients look after they have added a run to a batch.
 ADVISED_BATCH_BYTES = 8 << 20
 

@@ -12,7 +12,7 @@ from drf_spectacular.views import SpectacularAPIView
 from collector.api.rendering import JSONRenderer
 from collector.auth import HasScope
 
-SHOWN_PREFIX = "/api/v1/"
+SHOWN_PREFIXES = ("/api/v1/", "/api/v2/")
 
 Endpoint = tuple[str, str, str, Any]  # path, its regular expression, method, view
 
@@ -42,9 +42,9 @@ class SchemaView(SpectacularAPIView):
 
 
 def keep_one_prefix(endpoints: list[Endpoint], **kwargs: Any) -> list[Endpoint]:
-    """Return the endpoints of the one prefix that is shown, each method with its own view."""
+    """Return the endpoints of the prefixes that are shown, each method with its own view."""
     return [
         (path, regex, method, getattr(view, "views", {}).get(method, view))
         for path, regex, method, view in endpoints
-        if path.startswith(SHOWN_PREFIX)
+        if path.startswith(SHOWN_PREFIXES)
     ]

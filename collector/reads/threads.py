@@ -49,6 +49,12 @@ SELECT count(*) FROM (
 """
 
 
+NUMBERS = """
+SELECT id, row_number() OVER (ORDER BY start_time, id) FROM trace
+ WHERE project_id = ANY(%(project_ids)s::uuid[]) AND thread_id = %(thread_id)s AND has_root
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadSummary:
     """A thread, as far as its traces lie in the time that was asked for."""
@@ -140,6 +146,17 @@ def thread_statistics(project_ids: Sequence[UUID], filter_: RunFilter) -> RunSta
     turns = _Turns.of(project_ids, filter_)
     found = measure_all(Source(project_ids, turns.within(), turns.params), "", with_feedback=True)
     return found.get(None, RunStatistics())
+
+
+def number_turns(project_ids: Sequence[UUID], thread_id: str) -> dict[UUID, int]:
+    """Return the place of each trace in its thread, from 1, by trace id.
+
+    Raises:
+        ReadTimeout: the database took too long.
+    """
+    params = {"project_ids": list(project_ids), "thread_id": storable(thread_id)}
+    with time_limit(STATISTICS_SECONDS):
+        return dict(fetch_all(NUMBERS, params))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PUBLIC = {"healthz", "readyz", *(f"{prefix}info" for prefix in PREFIXES)}
 ID = str(UUID(int=1))
 # Their address itself is the key: to whoever has none that is good there is nothing.
-BY_ADDRESS = re.compile(r"(?:api/|api/v1/|v1/)?(?:attachments|feedback/tokens|public)/.+")
+BY_ADDRESS = re.compile(
+    r"(?:api/|api/v1/|v1/)?(?:v2/|api/v2/)?(?:attachments|feedback/tokens|public)/.+"
+)
 
 
 def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[str]:
@@ -66,7 +68,8 @@ def test_a_route_is_closed_without_a_key_unless_it_is_public(
         else:
             assert response.status_code == 401, method
             assert response["WWW-Authenticate"].startswith("Bearer")
-            assert response["Content-Type"] == "application/json"
+            kind = "problem+json" if "api/v2/" in route else "json"
+            assert response["Content-Type"] == f"application/{kind}"
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC])

@@ -78,6 +78,19 @@ def test_every_route_is_described_once(schema: dict[str, Any]) -> None:
         ("/sessions/{session_id}", "patch"),
         ("/settings", "get"),
         ("/workspaces", "get"),
+        ("/api/v2/public/{token}/run/{run_id}", "get"),
+        ("/api/v2/public/{token}/runs/query", "post"),
+        ("/api/v2/runs/query", "post"),
+        ("/api/v2/runs/{run_id}", "get"),
+        ("/api/v2/runs/{run_id}/share", "delete"),
+        ("/api/v2/runs/{run_id}/share", "post"),
+        ("/api/v2/runs/{run_id}/url", "get"),
+        ("/api/v2/threads/query", "post"),
+        ("/api/v2/threads/stats", "post"),
+        ("/api/v2/threads/{thread_id}/stats", "get"),
+        ("/api/v2/threads/{thread_id}/traces", "get"),
+        ("/api/v2/traces/query", "post"),
+        ("/api/v2/traces/{trace_id}/runs", "get"),
     }
 
 

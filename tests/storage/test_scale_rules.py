@@ -165,6 +165,7 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
     ),
     "find_thread": lambda ids, _: threads.find_thread(ids, "t", RunFilter()),
     "count_threads": lambda ids, _: threads.count_threads(ids, RunFilter()),
+    "number_turns": lambda ids, _: threads.number_turns(ids, "t"),
     "thread_statistics": lambda ids, _: threads.thread_statistics(ids, RunFilter()),
     "find_feedback": lambda ids, id_: feedback.find_feedback(ids, id_),
     "search_feedback": lambda ids, id_: feedback.search_feedback(
