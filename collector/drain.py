@@ -158,7 +158,8 @@ class _Write:
         operations = [item for batch in batches for item in batch.runs]
         placing.place_spans(project_id, operations)
         placing.place_guessed_anew(project_id, operations)
-        placing.place_attachments(self.attachments, operations)
+        if self.attachments:
+            placing.place_attachments(self.attachments, operations)
         self.operations = operations
         self.heard_at: dict[TraceKey, datetime] = {}
         for operation in operations:

@@ -99,30 +99,35 @@ def find_places(project_ids: Collection[UUID], run_ids: Collection[UUID]) -> dic
 def place_by_themselves(runs: Sequence[RunOperation], default_project_id: UUID) -> None:
     """Place operations that nothing else places: the topmost by a guess, the others with these."""
     ids = {run.id for run in runs}
-    below = {run.id for run in runs if run.parent_run_id in ids - {run.id}}
-    tops: dict[UUID, RunOperation] = {}
+    below = {run.id for run in runs if run.parent_run_id in ids and run.parent_run_id != run.id}
+    _guess(_one_a_run(run for run in runs if run.id not in below), default_project_id)
+    place_within_request(runs)
+    in_circles = _one_a_run(run for run in runs if not _is_settled(run))
+    for run in in_circles:
+        run.trace_id = run.trace_id or run.id
+    _guess(in_circles, default_project_id)
+    place_within_request(runs)
+
+
+def _one_a_run(runs: Iterable[RunOperation]) -> list[RunOperation]:
+    """Return of each run the operation that tells most of where it belongs."""
+    chosen: dict[UUID, RunOperation] = {}
     for run in runs:
-        if run.id not in below:
-            tops[run.id] = max(tops.get(run.id, run), run, key=_how_much_is_told)
-    _guess_all(tops.values(), runs, default_project_id)
-    _guess_all([run for run in runs if run.parent_run_id], runs, default_project_id)  # in circles
+        chosen[run.id] = max(chosen.get(run.id, run), run, key=_how_much_is_told)
+    return list(chosen.values())
 
 
 def _how_much_is_told(run: RunOperation) -> tuple[bool, bool]:
     return bool(run.trace_id or run.parent_run_id), run.start_time is not None
 
 
-def _guess_all(
-    some: Iterable[RunOperation], runs: Sequence[RunOperation], default_project_id: UUID
-) -> None:
-    """Place what is unplaced among `some` under its trace, its parent, or itself, and then others with these."""
-    for run in some:
-        if not _is_settled(run):
-            run.project_id = run.project_id or default_project_id
-            run.trace_id = run.trace_id or run.parent_run_id or run.id
-            run.day = run.day or uuid7_day(run.trace_id) or _start_day(run)
-            run.is_provisional = True
-    place_within_request(runs)
+def _guess(runs: Iterable[RunOperation], default_project_id: UUID) -> None:
+    """Place runs under their trace, their parent, or themselves."""
+    for run in runs:
+        run.project_id = run.project_id or default_project_id
+        run.trace_id = run.trace_id or run.parent_run_id or run.id
+        run.day = run.day or uuid7_day(run.trace_id) or _start_day(run)
+        run.is_provisional = True
 
 
 def place_guessed_anew(project_id: UUID, runs: Sequence[RunOperation]) -> None:

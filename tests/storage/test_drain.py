@@ -340,6 +340,24 @@ def test_what_waits_for_its_run_is_not_written_again(accept: Callable[..., None]
     assert query("SELECT id, attempts FROM inbox") == before == [(before[0][0], 0)]
 
 
+@pytest.mark.parametrize(
+    ("age", "wait"), [(0.0, 0.2), (0.5, 0.5), (1.5, 1.5), (3.0, 2.0), (30.0, 15.0)]
+)
+def test_what_waits_is_tried_again_quickly_at_first_and_ever_more_rarely(
+    accept: Callable[..., None], age: float, wait: float
+) -> None:
+    accept(bare_update(uuid.uuid4(), end_time=START))
+    query(
+        "UPDATE inbox SET received_at = clock_timestamp() - make_interval(secs => %s), not_before = NULL"
+        " RETURNING id",
+        age,
+    )
+    now = timezone.now()
+    accept()
+    [(not_before,)] = query("SELECT not_before FROM inbox")
+    assert (not_before - now).total_seconds() == pytest.approx(wait, abs=0.15)
+
+
 def test_an_update_whose_run_never_comes_is_shown_in_the_default_project(
     accept: Callable[..., None],
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given
@@ -13,6 +13,7 @@ from collector.placing import place_by_themselves, place_within_request, uuid7_d
 from collector.wire.operations import RunOperation
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 PROJECT = uuid.uuid4()
 
 
@@ -51,6 +52,31 @@ def test_parents_in_a_circle_stay_unplaced() -> None:
     ]
     place_within_request(runs)
     assert not any(run.is_placed for run in runs)
+
+
+def test_what_is_below_a_guess_goes_with_it() -> None:
+    top, child = uuid.uuid4(), uuid.uuid4()
+    runs = [
+        RunOperation(id=uuid.uuid4(), received_at=NOW, parent_run_id=child, start_time=NOW + DAY),
+        RunOperation(id=child, received_at=NOW + DAY, is_update=True),
+        RunOperation(id=child, received_at=NOW, parent_run_id=top, start_time=NOW),
+    ]
+    place_by_themselves(runs, PROJECT)
+    assert {(run.trace_id, run.day, run.is_provisional) for run in runs} == {
+        (top, NOW.date(), True)
+    }
+
+
+@given(st.permutations(range(4)))
+def test_a_run_whose_parents_stand_in_a_circle_lies_in_one_place(order: list[int]) -> None:
+    one, two = uuid.uuid4(), uuid.uuid4()
+    runs = [
+        RunOperation(id=a, received_at=NOW, parent_run_id=parent)
+        for a, b in ((one, two), (two, one))
+        for parent in (b, None)
+    ]
+    place_by_themselves([runs[n] for n in order], PROJECT)
+    assert len({(run.id, run.trace_id, run.day) for run in runs}) == 2
 
 
 def test_what_nothing_places_is_a_trace_of_its_own() -> None:
