@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from langsmith import uuid7
-from langsmith.utils import LangSmithConflictError, LangSmithNotFoundError
+from langsmith import Client, uuid7
+from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
 
+from benchmarks.server import Server
 from tests.contract.shop import Shop
 from tests.contract.support import Account, new_project, newest_covers, wait_for
 
@@ -51,13 +52,20 @@ def test_an_update_changes_what_it_names(account: Account) -> None:
 
 
 @newest_covers(what="`delete_project`")
-def test_a_deleted_project_is_gone_with_its_runs(account: Account) -> None:
+def test_a_project_is_deleted_with_its_runs_by_an_admins_key(
+    account: Account, runwood: Server
+) -> None:
     name = new_project("deleted")
     run_id = uuid7()
     account.client.create_run("last", {}, "chain", project_name=name, id=run_id)
     account.client.flush()
     wait_for(lambda: account.client.read_run(run_id), lambda _: True)
-    account.client.delete_project(project_name=name)
+    with pytest.raises(LangSmithError, match="admin"):
+        account.client.delete_project(project_name=name)
+    admin = Client(
+        api_url=account.endpoint, api_key=runwood.api_key("admin"), auto_batch_tracing=False
+    )
+    admin.delete_project(project_name=name)
     assert not account.client.has_project(name)
     assert list(account.client.list_projects(name=name)) == []
     with pytest.raises(LangSmithNotFoundError):

@@ -200,7 +200,7 @@ def test_a_run_is_shared_read_without_a_key_and_taken_back(
         run = await stranger.public.runs.retrieve(
             run_id, share_token=token, selects=["NAME"], start_time=shop.time(20)
         )
-        runs = await items(stranger.public.runs.query(token, selects=["NAME"]))
+        runs = (await stranger.public.runs.query(token, selects=["NAME"])).items or []
         for _ in range(2):
             await client.runs.share.delete(run_id, session_id=ask.project_id)
         return run, runs
