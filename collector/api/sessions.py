@@ -6,7 +6,6 @@ does both with one key. Deleting one takes its data with it, and needs a key wit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
@@ -45,12 +44,11 @@ from collector.projects import (
     change_project,
     create_project,
 )
+from collector.wire.address import parse_address
 from collector.wire.fields import storable
 
 MAX_NAME_CHARACTERS = 512  # the column's width
-# LANGSMITH_AGENT_ID's address, and where evaluators' own runs go.
-AGENT = re.compile(r"lrn:agents/([^/]+)/environments/([^/]+)")
-EVALUATORS = "evaluators"
+EVALUATORS = "evaluators"  # where evaluators' own runs go
 
 
 class NameTaken(APIException):
@@ -233,9 +231,9 @@ def _addressed(request: Request) -> Q:
     params = request.query_params
     kind = (params.get("kind") or "AGENT").upper()
     id_, environment = params.get("id") or "", params.get("environment") or ""
-    agent = AGENT.fullmatch(params.get("address") or "")
-    if agent:
-        id_, environment = agent[1], agent[2]
+    agent = parse_address(params.get("address") or "")
+    if agent is not None:
+        id_, environment = agent
     if kind == "EVALUATOR":
         return Q(name=EVALUATORS)
     if kind == "EXPERIMENT":

@@ -17,11 +17,12 @@ from collector.wire.errors import (
     MalformedItem,
     MalformedJson,
 )
+from collector.wire.address import named_project
 from collector.wire.fields import json_type, read_text, read_time, read_uuid, storable
 from collector.wire.jsontext import is_utf8
 from collector.wire.operations import DecodedRequest, FeedbackOperation, Rejection
 from collector.wire.payloads import keep_payload
-from collector.wire.runs import Reading, agent_project
+from collector.wire.runs import Reading
 
 _READERS: dict[str, Any] = {
     "id": read_uuid,
@@ -79,7 +80,7 @@ def decode_feedback(
         id=item_id,
         received_at=reading.received_at,
         project=_cut(
-            values["session_name"] or agent_project(values["address"]), limits.max_project_chars
+            named_project(values["session_name"], values["address"]), limits.max_project_chars
         ),
         project_id=values["session_id"],
         run_id=values["run_id"],
