@@ -2,7 +2,7 @@
 // "langsmith" is the newest, "langsmith-0.3" and "langsmith-0.1" are what teams have not moved from.
 import { subscribe } from "node:diagnostics_channel";
 
-const [, , sdk, ...rest] = process.argv;
+export const [, , sdk, ...wordsAfter] = process.argv;
 const requests = [];
 
 // undici tells here what it is about to send; the SDK notices nothing of it.
@@ -19,7 +19,6 @@ subscribe("undici:request:create", ({ request }) => {
   });
 });
 
-export const wordsAfter = rest;
 export const { Client } = await import(sdk);
 export const { RunTree } = await import(`${sdk}/run_trees`);
 export const { traceable, getCurrentRunTree } = await import(`${sdk}/traceable`);
