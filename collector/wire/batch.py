@@ -20,7 +20,8 @@ from collector.wire.errors import (
 from collector.wire.jsontext import find_items, has_member_twice, has_more_values_than, is_utf8
 from collector.wire.limits import Limits
 from collector.wire.operations import ClientReport, DecodedRequest, Rejection
-from collector.wire.runs import Reading, decode_run, make_operation
+from collector.wire.payloads import is_placeholder
+from collector.wire.runs import Reading, decode_run, keep_placeholder, make_operation
 from collector.wire.wirerun import WireRun, guess_id
 
 _Run = TypeVar("_Run", WireRun, msgspec.Raw)
@@ -68,7 +69,12 @@ def decode_batch(body: bytes, reading: Reading) -> DecodedRequest:
             pass
         else:
             return _take_runs(strict, reading)
-    return _take_texts(body, reading)
+    try:
+        return _take_texts(body, reading)
+    except MalformedJson:
+        if not is_placeholder(body):
+            raise
+        return DecodedRequest(runs=[keep_placeholder(body, reading, run_id=None)])
 
 
 def decode_one(
@@ -83,9 +89,11 @@ def decode_one(
     decoded = DecodedRequest()
     try:
         decoded.runs.append(decode_run(body, reading, is_update=is_update, run_id=run_id))
-    except MalformedItem as exc:
-        raise MalformedJson(exc.reason) from exc
     except ItemError as exc:
+        if is_placeholder(body):
+            return DecodedRequest(runs=[keep_placeholder(body, reading, run_id=run_id)])
+        if isinstance(exc, MalformedItem):
+            raise MalformedJson(exc.reason) from exc
         decoded.rejected.append(_rejection(exc, str(run_id) if run_id else guess_id(body)))
     return decoded
 

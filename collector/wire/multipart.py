@@ -23,7 +23,7 @@ from collector.wire.operations import (
     RunOperation,
 )
 from collector.wire.parts import Part, find_boundary, split_parts
-from collector.wire.payloads import PAYLOAD_FIELDS, wrap_text
+from collector.wire.payloads import PAYLOAD_FIELDS, is_placeholder, wrap_text
 from collector.wire.runs import Reading, make_operation, read_one
 from collector.wire.wirerun import WireRun
 
@@ -121,7 +121,12 @@ def _decode_run(parts: _RunParts, reading: Reading) -> RunOperation:
     run_id = read_uuid("The id in the part's name", parts.id_text)
     other: dict[str, msgspec.Raw] = {}
     notes: list[str] = []
-    if parts.main is not None:
+    if parts.main is not None and is_placeholder(parts.main):
+        # An update, whatever it was: it says nothing of the run but its id, and must not place it.
+        is_update, run = True, WireRun()
+        other["__raw__"] = msgspec.Raw(msgspec.json.encode(_text(parts.main)))
+        notes.append("run: is no JSON; its text is kept under __raw__")
+    elif parts.main is not None:
         run, other, notes = read_one(parts.main, reading)
     elif is_update:
         run = WireRun()

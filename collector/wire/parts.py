@@ -20,10 +20,13 @@ _BOUNDARY = re.compile(r'[;\s]boundary=(?:"([^"]{1,200})"|([^\s;,"]{1,200}))', r
 
 # What Python's and JS's clients write, in one match; anything else is read line by line.
 _USUAL_HEADERS = re.compile(
-    rb'\r\nContent-Disposition: form-data; name="([^"\\\r\n]+)"(?:; filename="[^"\r\n]*")?\r\n'
+    rb'\r\nContent-Disposition: form-data; name="([^"\\%\r\n]+)"(?:; filename="[^"\r\n]*")?\r\n'
     rb"Content-Type: ([^;\r\n]+)(?:; ?length=([0-9]{1,12})\r\n|\r\nContent-Length: ([0-9]{1,12})\r\n)\r\n"
 )
-_NAME = re.compile(rb'[;\s]name=(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))', re.IGNORECASE)
+_NAME = re.compile(rb'[;\s]name=(?:"(.*)|([^\s;]+))', re.IGNORECASE | re.DOTALL)
+_QUOTED = re.compile(rb'((?:[^"\\]++|\\.)*+)"\s*+(?:;|\Z)', re.DOTALL)
+_ESCAPED = re.compile(rb'\\(["\\])')
+_PERCENT = ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n"))  # what browsers and urllib3 write
 _LENGTH = re.compile(rb';\s*length="?([0-9]{1,12})', re.IGNORECASE)
 _AFTER_BOUNDARY = re.compile(rb"[ \t]*(?=\r\n)")  # RFC 2046 lets padding follow
 
@@ -122,7 +125,7 @@ def _read_headers(body: bytes, position: int, limits: Limits) -> _Headers:
         match field.strip().lower():
             case b"content-disposition":
                 found = _NAME.search(value)
-                name = found and re.sub(rb"\\(.)", rb"\1", found[1] or found[2] or b"")
+                name = found and (found[2] or _unquote(found[1]))
             case b"content-type":
                 content_type = value.partition(b";")[0].strip()
                 parameter = _LENGTH.search(value)
@@ -132,3 +135,20 @@ def _read_headers(body: bytes, position: int, limits: Limits) -> _Headers:
     if not name:
         raise MalformedMultipart("A part has no name.")
     return _Headers(name, content_type, length, end + 4)
+
+
+def _unquote(text: bytes) -> bytes:
+    """Return the name that begins after an opening quote, in each way that clients have to write it.
+
+    RFC 2616 escapes quotes by a backslash, WHATWG by a percent sign, and LangSmith's own writers not at all.
+    """
+    quoted = _QUOTED.match(text)
+    if quoted is not None:
+        name = _ESCAPED.sub(rb"\1", quoted[1])
+    elif (end := text.find(b'"; filename=')) >= 0:
+        name = text[:end]
+    else:
+        name = text.rpartition(b'"')[0]
+    for escape, character in _PERCENT:
+        name = name.replace(escape, character)
+    return name

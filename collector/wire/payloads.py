@@ -7,10 +7,15 @@ import re
 import msgspec
 
 from collector.wire.errors import InvalidField
-from collector.wire.jsontext import flatten, is_deeper_than
+from collector.wire.jsontext import flatten, is_deeper_than, is_utf8
 from collector.wire.limits import Limits
 
 PAYLOAD_FIELDS = ("inputs", "outputs", "events", "extra", "serialized")
+
+# What LangSmith's JS client writes where it could not write JSON: "[unable to serialize, circular reference
+# is too complex to analyze]". Words alone: no JSON, whole or cut off or damaged, looks like that.
+_PLACEHOLDER = re.compile(rb"\s*\[(?!(?:true|false|null|NaN|Infinity)\b)[a-zA-Z][^][{}\"\\:]*\]\s*")
+MAX_PLACEHOLDER_BYTES = 4 << 10
 
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
@@ -41,6 +46,15 @@ def keep_payload(field: str, text: bytes, limits: Limits, notes: list[str]) -> b
     if field == "events" and size > limits.max_events and text.count(b"{") > limits.max_events:
         text = _thin_events(text, limits.max_events, notes)
     return text
+
+
+def is_placeholder(text: bytes) -> bool:
+    """Whether text that is no JSON stands, on purpose, where JSON should: words in brackets."""
+    return (
+        len(text) <= MAX_PLACEHOLDER_BYTES
+        and _PLACEHOLDER.fullmatch(text) is not None
+        and is_utf8(text)
+    )
 
 
 def wrap_text(field: str, text: bytes) -> bytes:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
-from collector.wire.dotted_order import InvalidDottedOrder, parse_lineage
+from collector.wire.address import named_project
+from collector.wire.dotted_order import InvalidDottedOrder, format_segment, parse_lineage
 from collector.wire.errors import InvalidField, ItemTooLarge
 from collector.wire.fields import storable, utc
 from collector.wire.jsontext import repair
 from collector.wire.limits import Limits
 from collector.wire.operations import RunOperation
-from collector.wire.payloads import PAYLOAD_FIELDS, keep_payload
+from collector.wire.payloads import PAYLOAD_FIELDS, keep_payload, wrap_text
 from collector.wire.wirerun import ABSENT, WireRun, read_run
 
 # What clients that know more than LangSmith's may say; any other status is derived from end and error.
@@ -31,7 +31,6 @@ _IGNORED = frozenset(
 # One text of this size at a time: mending takes up to 25 times its size, for a moment.
 ALONE_BYTES = 1 << 20
 _mending = threading.Lock()
-_ADDRESS = re.compile(r"lrn:agents/([^/]+)/environments/([^/]+)")
 
 
 @dataclass(slots=True)
@@ -143,6 +142,37 @@ def make_operation(
     )
 
 
+def keep_placeholder(text: bytes, reading: Reading, *, run_id: UUID | None) -> RunOperation:
+    """Return what keeps the text that a client sent as the whole of a request, where JSON should stand.
+
+    An update says which run it is of. A create does not: it becomes a run of its own, of no project.
+    """
+    wrapped = wrap_text("outputs", text.strip())
+    if run_id is not None:
+        return RunOperation(
+            id=run_id,
+            is_update=True,
+            received_at=reading.received_at,
+            outputs=wrapped,
+            notes=["The update is no JSON; its text is kept under __raw__"],
+        )
+    run_id, time = uuid4(), reading.received_at
+    return RunOperation(
+        id=run_id,
+        received_at=time,
+        trace_id=run_id,
+        dotted_order=format_segment(time, run_id),
+        day=time.astimezone(UTC).date(),
+        name="unreadable request",
+        run_type="chain",
+        start_time=time,
+        end_time=time,
+        error="The client could not write its runs as JSON. The inputs hold what it sent in their place.",
+        inputs=wrapped,
+        notes=["The request is no JSON; its text is kept under __raw__"],
+    )
+
+
 def _place(
     run_id: UUID, run: WireRun, start_time: datetime | None, notes: list[str], *, is_update: bool
 ) -> tuple[UUID | None, UUID | None, str | None, date | None]:
@@ -175,14 +205,8 @@ def _place(
     return trace_id, parent_run_id, None, None
 
 
-def agent_project(address: str | None) -> str | None:
-    """Return the project that stands for an agent's address: LANGSMITH_AGENT_ID is sent in place of a project."""
-    agent = _ADDRESS.fullmatch(address) if address else None
-    return f"{agent[1]}/{agent[2]}" if agent else address
-
-
 def _project(run: WireRun, limits: Limits, notes: list[str]) -> str | None:
-    name = run.session_name or agent_project(run.address)
+    name = named_project(run.session_name, run.address)
     if not name:
         return None
     return fit_text("session_name", name, limits.max_project_chars, notes)

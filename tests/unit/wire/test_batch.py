@@ -98,12 +98,53 @@ def test_an_empty_body_is_refused(body: bytes) -> None:
         b'{"post":[{}],}',
         b"[" * 100_000,
         b'{"post":' + b"[" * 100_000,
-        b"[unable to serialize, circular reference is too complex to analyze]",
+        b"[true,false,]",
+        b"[unable to serialize",
+        b"[unable to serialize]]",
+        b"[unable to serialize \xff]",
+        b"[unable to serialize %s]" % (b"x" * 5_000),
+        b"unable to serialize",
+        b"<html>[no]</html>",
     ],
 )
 def test_a_malformed_body_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedJson):
         decode_batch(body, READING)
+
+
+PLACEHOLDERS = [  # what npm's langsmith writes where it could not write JSON
+    b"[unable to serialize, circular reference is too complex to analyze]",
+    b"[Unserializable]",
+]
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize("route", ["batch", "runs"])
+def test_words_in_the_place_of_runs_are_kept_as_a_run_that_says_so(text: bytes, route: str) -> None:
+    decoded = (
+        decode_batch(text, READING)
+        if route == "batch"
+        else decode_one(text, READING, is_update=False)
+    )
+    (run,) = decoded.runs
+    assert (run.name, run.run_type, run.project) == ("unreadable request", "chain", None)
+    assert json.loads(run.inputs) == {"__raw__": text.decode()}
+    assert (run.start_time, run.end_time) == (RECEIVED_AT, RECEIVED_AT)
+    assert (run.trace_id, run.is_placed, run.is_update) == (run.id, True, False)
+    assert (run.error or "").startswith("The client could not write its runs as JSON.")
+    assert run.notes == ["The request is no JSON; its text is kept under __raw__"]
+
+
+def test_each_unreadable_request_is_a_run_of_its_own() -> None:
+    assert len({decode_batch(PLACEHOLDERS[0], READING).runs[0].id for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_words_in_the_place_of_an_update_are_its_outputs(text: bytes) -> None:
+    (run,) = decode_one(text, READING, is_update=True, run_id=RUN_ID).runs
+    assert (run.id, run.is_update, run.end_time, run.error) == (RUN_ID, True, None, None)
+    assert json.loads(run.outputs) == {"__raw__": text.decode()}
+    assert run.notes == ["The update is no JSON; its text is kept under __raw__"]
 
 
 def test_a_body_cut_anywhere_is_refused() -> None:

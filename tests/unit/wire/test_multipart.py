@@ -78,7 +78,7 @@ def test_a_create_without_its_main_part_is_refused() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", [b"{oops}", b"[]", b'{"tags":5}', b""])
+@pytest.mark.parametrize("text", [b"{oops}", b"[]", b"[true]", b'{"tags":5}', b"oops", b""])
 def test_a_bad_run_costs_no_sibling(text: bytes) -> None:
     decoded = multipart((POST, text), (f"{POST}.inputs", b"{}"), (f"post.{ROOT_ID}", b"{}"))
     assert [run.id for run in decoded.runs] == [ROOT_ID]
@@ -101,6 +101,18 @@ def test_a_part_that_is_no_json_is_kept_as_text(field: str, kept: Any) -> None:
     (run,) = multipart((POST, main()), (f"{POST}.{field}", b"[unable to serialize]")).runs
     assert json.loads(getattr(run, field)) == kept
     assert run.notes == [f"{field}: is no JSON; its text is kept under __raw__"]
+
+
+@pytest.mark.parametrize("name", [POST, PATCH])
+def test_a_run_that_is_no_json_keeps_its_text_and_its_parts(name: str) -> None:
+    text = b"[unable to serialize, circular reference is too complex to analyze]"
+    decoded = multipart((name, text), (f"{name}.outputs", b'{"a":1}'), (f"post.{ROOT_ID}", b"{}"))
+    run, sibling = decoded.runs
+    assert (run.id, run.is_update, run.outputs) == (RUN_ID, True, b'{"a":1}')
+    assert json.loads(run.other) == {"__raw__": text.decode()}
+    assert run.notes == ["run: is no JSON; its text is kept under __raw__"]
+    assert (run.trace_id, run.day) == (None, None)  # for whoever knows the run to say
+    assert sibling.id == ROOT_ID
 
 
 def test_an_error_part_that_is_no_json_is_the_error() -> None:

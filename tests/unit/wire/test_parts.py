@@ -101,6 +101,30 @@ def test_headers_are_read_in_any_form(headers: bytes, name: bytes) -> None:
     assert [(part[0], part[2]) for part in split(body)] == [(name, b"{}")]
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (rb'"a\"b\\c"', b'a"b\\c'),  # RFC 2616
+        (b'"a%22b%0D%0Ac"', b'a"b\r\nc'),  # browsers, urllib3, undici
+        (b'"a"b"', b'a"b'),  # LangSmith's own writers
+        (b'"a"b"; filename="x"', b'a"b'),
+        (b'"a; b=c"', b"a; b=c"),
+        (rb'"C:\dir\"', rb"C:\dir" + b"\\"),
+        (b'"100%"', b"100%"),
+        ('"Zeichnung – 図"'.encode(), "Zeichnung – 図".encode()),
+    ],
+)
+@pytest.mark.parametrize("length", [b"", b"; length=2"])
+def test_odd_names_are_read_as_each_client_writes_them(
+    written: bytes, name: bytes, length: bytes
+) -> None:
+    body = (
+        b"--%s\r\nContent-Disposition: form-data; name=%s\r\nContent-Type: x/y%s\r\n\r\n{}%s--\r\n"
+        % (BOUNDARY, written, length, SEPARATOR)
+    )
+    assert split(body) == [(name, b"x/y", b"{}")]
+
+
 def test_a_preamble_padding_and_an_epilogue_are_skipped() -> None:
     body = b"preamble\r\n--%s  \r\nContent-Disposition: form-data; name=a\r\n\r\n{}%s \t\r\n" % (
         BOUNDARY,
