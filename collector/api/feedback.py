@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
@@ -133,13 +134,13 @@ class ChangeFeedbackView(APIView):
             raise _no_such(feedback_id)
         return feedback_response(serialize_feedback(_find(request, feedback_id)))
 
-    @extend_schema(operation_id="delete_feedback", tags=["feedback"], responses={204: None})
+    @extend_schema(operation_id="delete_feedback", tags=["feedback"], responses=OpenApiTypes.OBJECT)
     def delete(self, request: Request, feedback_id: UUID) -> HttpResponse:
         """Delete it for good; a create of it that is sent again is not stored."""
         found = _find(request, feedback_id)
         assert found.project_id is not None
         delete_feedback(key_auth(request).workspace_id, found.project_id, feedback_id)
-        return HttpResponse(status=204)
+        return feedback_response({})  # older SDKs parse the answer
 
 
 def _find(request: Request, feedback_id: UUID) -> StoredFeedback:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.request import Request
@@ -134,14 +135,14 @@ class ChangeFeedbackConfigs(APIView):
         operation_id="delete_feedback_config",
         tags=["feedback"],
         parameters=[OpenApiParameter("feedback_key", str), OpenApiParameter("id", str)],
-        responses={204: None},
+        responses=OpenApiTypes.OBJECT,
     )
     def delete(self, request: Request) -> HttpResponse:
         """Delete the config that `feedback_key` or `id` names. Feedback with the key stays."""
         params = request.query_params
         with transaction.atomic():
             _find(request, _key(params), parse_uuid("id", params.get("id"))).delete()
-        return HttpResponse(status=204)
+        return json_response({})
 
 
 def serialize_config(config: FeedbackConfig) -> dict[str, Any]:

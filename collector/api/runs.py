@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -35,6 +35,12 @@ from collector.reads import runs as reads
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.types import RunFilter
 
+DETAILS = {
+    "prompt_tokens": "prompt_token_details",
+    "completion_tokens": "completion_token_details",
+    "prompt_cost": "prompt_cost_details",
+    "completion_cost": "completion_cost_details",
+}
 # The SDKs take an empty page for the last one, so a rare filter is given long to find something.
 QUERY_SECONDS = 8.0
 
@@ -139,11 +145,17 @@ def parse_run_query(request: Request) -> RunQuery:
     return RunQuery(
         project_ids=project_ids_for_key(key_auth(request), wanted or None),
         filter=filter_,
-        selected=frozenset(map(str, select)) if select else None,
+        selected=_with_details(map(str, select)) if select else None,
         is_descending=parse_text("order", body.get("order")) != "asc",
         limit=parse_limit(body.get("limit")),
         cursor=parse_text("cursor", body.get("cursor")),
     )
+
+
+def _with_details(selected: Iterable[str]) -> frozenset[str]:
+    """Add the details of the counts and costs that are asked for: the SDKs parse them, but do not ask."""
+    names = set(selected)
+    return frozenset(names | {DETAILS[name] for name in names & DETAILS.keys()})
 
 
 def _run_filter(body: Mapping[str, Any]) -> RunFilter:

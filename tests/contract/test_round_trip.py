@@ -67,7 +67,7 @@ def send(account: Account, sent: Sent) -> UUID:
     place: dict[str, Any] = {
         "trace_id": run_id, "dotted_order": f"{start:%Y%m%dT%H%M%S%fZ}{run_id}",
     }  # fmt: skip
-    extra = {**sent["extra"], "metadata": sent["metadata"]}
+    extra = {**sent["extra"], "metadata": dict(sent["metadata"])}  # the SDK adds to it
     account.client.create_run(
         sent["name"], sent["inputs"], sent["run_type"], project_name=PROJECT, id=run_id,
         start_time=start, extra=extra, tags=sent["tags"], **place,
