@@ -24,7 +24,12 @@ from collector.graves import graves_of_project, graves_of_workspace
 from collector.inbox import Claimed
 from collector.models import Workspace
 from collector.projects import DEFAULT_PROJECT, get_or_create_project_id, workspace_project_ids
-from collector.storage.errors import PlaceChanged, RunInAnotherTrace, UnreadableBatch
+from collector.storage.errors import (
+    PlaceChanged,
+    RunInAnotherTrace,
+    StorageError,
+    UnreadableBatch,
+)
 from collector.storage.merge import MergedRun, merge_operations
 from collector.storage.move import move_traces
 from collector.storage.partitions import ensure_partitions
@@ -54,6 +59,8 @@ QUIET = timedelta(seconds=10)
 # What is not placed is tried again quickly at first: mostly its run is a few milliseconds behind.
 FIRST_RETRY = timedelta(seconds=0.2)
 UNPLACED_RETRY = timedelta(seconds=2)
+# A guess leads to a guess that leads to the root: more steps than that are a circle.
+MAX_ROUNDS = 20
 # The database went away: nothing is wrong with the rows, they come again when their lease is over.
 TRANSIENT = (OperationalError, InterfaceError)
 
@@ -124,7 +131,7 @@ def _store_rows(project_id: UUID, rows: Sequence[Claimed]) -> int:
 
 def _write(project_id: UUID, batches: Sequence[Batch], rows: Sequence[Claimed] = ()) -> bool:
     """Write batches and settle the rows they came from; False where another worker has these."""
-    while True:
+    for _ in range(MAX_ROUNDS):
         try:
             with _Write(project_id, batches) as write, transaction.atomic():
                 if not inbox.hold(project_id, rows):
@@ -135,6 +142,7 @@ def _write(project_id: UUID, batches: Sequence[Batch], rows: Sequence[Claimed] =
         except PlaceChanged as change:
             _redirect(batches, change.moved)
             move_traces(project_id, change.moves, change.guesses)
+    raise StorageError(f"the places of the runs changed {MAX_ROUNDS} times")
 
 
 def _redirect(batches: Iterable[Batch], moved: Mapping[TraceKey, TraceKey]) -> None:
@@ -144,6 +152,8 @@ def _redirect(batches: Iterable[Batch], moved: Mapping[TraceKey, TraceKey]) -> N
             if item.day is not None and item.trace_id is not None:
                 key = (item.day, item.trace_id)
                 item.day, item.trace_id = moved.get(key, key)
+                if key in moved and isinstance(item, RunOperation):
+                    item.is_provisional = False
 
 
 class _Write:

@@ -41,19 +41,22 @@ def place_within_request(runs: Sequence[RunOperation]) -> None:
     that wait for it. O(n).
     """
     waiting: dict[UUID, list[RunOperation]] = {}
+    by_trace: list[tuple[UUID, Place]] = []
     placed: list[tuple[UUID, Place]] = []
     for run in runs:
         if run.trace_id is not None and run.day is not None and run.project_id is not None:
             place = Place(run.project_id, run.trace_id, run.day, run.is_provisional)
-            placed += ((run.id, place), (run.trace_id, place))
+            placed.append((run.id, place))
+            by_trace.append((run.trace_id, place))
         else:
             for key in {run.id, run.parent_run_id, run.trace_id} - {None}:
                 assert key is not None
                 waiting.setdefault(key, []).append(run)
+    placed = by_trace + placed  # from its end: what is said of a run itself comes first
     while placed:
         key, place = placed.pop()
         for run in waiting.pop(key, ()):
-            if not _is_settled(run):
+            if not _is_settled(run) and not _is_wrongly_root(run, place):
                 _settle(run, place)
                 placed.append((run.id, place))
 
@@ -69,8 +72,8 @@ def place_by_stored_runs(
     left = []
     for run in runs:
         own = places.get(run.id)
-        if own is not None and own.trace_id == run.id and run.parent_run_id is not None:
-            own = None  # it was taken for a root before anybody said that it has a parent
+        if own is not None and _is_wrongly_root(run, own):
+            own = None
         place = (
             own
             or (places.get(run.parent_run_id) if run.parent_run_id else None)
@@ -229,6 +232,11 @@ def uuid7_day(value: UUID) -> date | None:
 
 def _is_settled(run: RunOperation) -> bool:
     return run.is_placed and run.project_id is not None
+
+
+def _is_wrongly_root(run: RunOperation, place: Place) -> bool:
+    """Whether a place comes from taking the run for a root, before anybody said that it has a parent."""
+    return place.trace_id == run.id and run.parent_run_id not in (None, run.id)
 
 
 def _settle(run: RunOperation, place: Place) -> None:

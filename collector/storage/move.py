@@ -72,7 +72,9 @@ DROP_FOLLOW_UP = "DELETE FROM follow_up WHERE project_id = %(project)s AND day =
 def move_traces(
     project_id: UUID, moves: Mapping[TraceKey, TraceKey], guesses: Collection[TraceKey] = ()
 ) -> None:
-    """Move provisional traces, each in a transaction; one that somebody else moved meanwhile stays there.
+    """Move provisional traces, each in a transaction.
+
+    One that has moved stays there, and one whose target has moved stays where it is: look again, then ask again.
 
     Those targets that are `guesses` are provisional, too.
 
@@ -111,7 +113,9 @@ def _move(project_id: UUID, source: TraceKey, target: TraceKey) -> None:
     raw = raw_connection()
     nothing = dict.fromkeys((source, target), LONG_AGO)
     lock_traces(raw, project_id, nothing, nothing)
-    if find_provisional(project_id, [source[1]]).get(source, source) is None:
+    found = find_provisional(project_id, [source[1], target[1]])
+    # not to where nothing is any more: who asks again knows where that has gone, and nothing goes in a circle
+    if found.get(source, source) is None and found.get(target) is None:
         heard = raw.execute(HEARD_AT, [project_id, *source]).fetchone()
         assert heard is not None  # it is locked
         lock_traces(raw, project_id, {target: LONG_AGO}, {target: heard[0]})

@@ -30,7 +30,6 @@ NOTE_MOVED = """
 UPDATE provisional_trace SET moved_to_trace_id = %s, moved_to_day = %s
  WHERE project_id = %s AND trace_id = %s AND day = %s
 """
-FORGET_MOVED = FORGET + " AND moved_to_day IS NOT NULL"
 
 
 def has_provisional(project_id: UUID) -> bool:
@@ -62,7 +61,5 @@ def forget_provisional(project_id: UUID, key: TraceKey) -> None:
 
 
 def note_moved(project_id: UUID, source: TraceKey, target: TraceKey) -> None:
-    """Note where a provisional trace is now. What is there lies there: so nobody is sent in a circle."""
-    raw = raw_connection()
-    raw.execute(NOTE_MOVED, [target[1], target[0], project_id, source[1], source[0]])
-    raw.execute(FORGET_MOVED, [project_id, target[1], target[0]])
+    """Note where a provisional trace is now."""
+    raw_connection().execute(NOTE_MOVED, [target[1], target[0], project_id, source[1], source[0]])
