@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from collector.wire.address import named_project
 from collector.wire.errors import (
     EmptyBody,
     InvalidField,
@@ -17,7 +18,6 @@ from collector.wire.errors import (
     MalformedItem,
     MalformedJson,
 )
-from collector.wire.address import named_project
 from collector.wire.fields import json_type, read_text, read_time, read_uuid, storable
 from collector.wire.jsontext import is_utf8
 from collector.wire.operations import DecodedRequest, FeedbackOperation, Rejection

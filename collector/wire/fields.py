@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,9 @@ _UUID7_MILLISECONDS_SHIFT = 80
 _MILLISECONDS_FROM = 1e11
 _MICROSECONDS_FROM = 1e14
 _NANOSECONDS_FROM = 1e17
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?")
+_FAR_YEAR = re.compile(r"[+-][0-9]{6}-[0-9]{2}-[0-9]{2}T")  # JavaScript's, before 0 and after 9999
 
 _JSON_TYPES = {
     dict: "an object",
@@ -103,8 +107,10 @@ def read_time(field: str, value: Any) -> datetime | None:
 def _read_time_text(field: str, text: str) -> datetime:
     try:
         # Digits alone are a number: fromisoformat would read many a 13-digit one as a date and hour.
-        if text.isdecimal() and len(text) != len("20261123"):
+        if _NUMBER.fullmatch(text) and len(text) != len("20261123"):
             return utc(float(text))
+        if _FAR_YEAR.match(text):
+            return EARLIEST if text.startswith("-") else LATEST
         return utc(datetime.fromisoformat(text))
     except ValueError as exc:
         raise InvalidField(

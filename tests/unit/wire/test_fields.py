@@ -30,7 +30,12 @@ NOON_SECONDS = int(NOON.timestamp())
         NOON_SECONDS * 1000.0,
         NOON_SECONDS * 1_000_000,
         NOON_SECONDS * 1_000_000_000,
+        str(NOON_SECONDS),
         str(NOON_SECONDS * 1000),
+        f"{NOON_SECONDS}.000",
+        f"{NOON_SECONDS * 1000}.0",
+        str(NOON_SECONDS * 1_000_000),
+        "2026-11-23T12:00:00.000000000Z",
     ],
 )
 def test_every_way_of_writing_a_time_is_read(written: Any) -> None:
@@ -54,6 +59,9 @@ def test_a_date_of_eight_digits_is_no_number() -> None:
         (1e30, LATEST),
         (-1e30, EARLIEST),
         (10**300, LATEST),
+        (str(10**25), LATEST),
+        ("+275760-09-13T00:00:00.000Z", LATEST),
+        ("-000001-01-01T00:00:00.000Z", EARLIEST),
     ],
 )
 def test_a_time_past_the_calendar_is_its_end(written: Any, time: datetime) -> None:
@@ -66,7 +74,21 @@ def test_nothing_is_no_time(written: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["yesterday", "2026-13-01", True, {}, [], math.nan, math.inf, "nan", "-", 10**400]
+    "written",
+    [
+        "yesterday",
+        "2026-13-01",
+        True,
+        {},
+        [],
+        math.nan,
+        math.inf,
+        "nan",
+        "-",
+        "1e3",
+        "+1-2",
+        10**400,
+    ],
 )
 def test_what_is_no_time_is_refused_by_name(written: Any) -> None:
     with pytest.raises(InvalidField, match=r"^start_time: "):
