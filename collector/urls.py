@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
 from collector.api import health
@@ -142,8 +143,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         NotSupportedYetView.as_view(),
     ),
     # Past all routes: a client gets JSON, not the page that a browser would.
-    re_path(
-        r"^(?:api|v1|otel|runs|sessions|info|orgs|workspaces|annotation-queues|feedback|feedback-configs|attachments|model-prices|model-price-map)(?:/.*)?$",
-        NoSuchRoute.as_view(),
-    ),
+    re_path(rf"^(?:{'|'.join(settings.API_ROOTS)})(?:/.*)?$", NoSuchRoute.as_view()),
 ]

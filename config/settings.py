@@ -57,17 +57,25 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",  # the host's name, and Content-Length
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.middleware.PageMiddleware",
+]
+PAGE_MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "viewer.middleware.GzipPages",  # outside of all that writes to a page, and of no static file
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+# First segments of paths that are the API's alone: no page may begin so.
+API_ROOTS = (
+    *("api", "v1", "otel", "info", "runs", "sessions", "orgs", "workspaces", "annotation-queues"),
+    *("feedback", "feedback-configs", "attachments", "model-prices", "model-price-map"),
+)
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
