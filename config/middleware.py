@@ -30,14 +30,15 @@ class PageMiddleware:
     """`settings.PAGE_MIDDLEWARE` as one middleware, which requests to the API go past."""
 
     def __init__(self, get_response: GetResponse) -> None:
-        self.get_api_response = handler = get_response
+        self.get_api_response = get_response
+        handler: Any = get_response
         self.views: list[Callable[..., HttpResponseBase | None]] = []
         for name in reversed(settings.PAGE_MIDDLEWARE):  # as Django builds its own chain
             middleware: Any = import_string(name)(handler)
             if hasattr(middleware, "process_view"):
                 self.views.insert(0, middleware.process_view)
             handler = convert_exception_to_response(middleware)
-        self.get_page = handler
+        self.get_page: GetResponse = handler
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_api_path(request.path_info):

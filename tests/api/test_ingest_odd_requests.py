@@ -117,7 +117,7 @@ def test_a_run_that_is_sent_to_two_projects_is_stored_in_both(
 
 
 def test_an_update_of_one_replica_leaves_the_other(sender: Sender, workspace: Workspace) -> None:
-    order = {"trace_id": str(RUN_ID), "dotted_order": f"20261124T120000000000Z{RUN_ID}"}
+    order: dict[str, Any] = {"trace_id": str(RUN_ID), "dotted_order": f"20261124T120000000000Z{RUN_ID}"}
     one, two = (run_fields(session_name=name, **order) for name in ("one", "two"))
     sender.batch(one, two)
     end = {**two, "end_time": "2026-11-24T12:00:01Z"}
