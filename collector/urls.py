@@ -53,8 +53,9 @@ from collector.api.workspace import (
     WorkspaceListView,
 )
 
-# http://host, http://host/api, http://host/api/v1 and http://host/v1 are all in use.
-PREFIXES = ("", "api/", "api/v1/", "v1/")
+# http://host, http://host/api, http://host/api/v1 and http://host/v1 are all in use. The one that we recommend
+# first: Django tries route after route, which cost it 70 us as the third.
+PREFIXES = ("api/v1/", "api/", "v1/", "")
 
 register_converter(IdConverter, "id")
 
