@@ -39,13 +39,19 @@ def decode_traces(
     Raises:
         BodyError: nothing of it can be used.
     """
-    source: Source = (ProtobufSource if form == PROTOBUF else JsonSource)(body, reading)
-    limit = max(MAX_SPANS, reading.limits.max_runs)
-    if len(source) > limit:
-        raise TooLarge("spans", limit)
+    max_spans = max(MAX_SPANS, reading.limits.max_runs)
+    source: Source = (ProtobufSource if form == PROTOBUF else JsonSource)(body, reading, max_spans)
     decoded = DecodedRequest()
     spans: list[tuple[Scope, Span]] = []
+    copied = 0  # a resource comes once, and is stored with each of its spans
     for scope, span in source:
+        copied += scope.size
+        if copied > reading.limits.max_decoded_bytes:
+            raise TooLarge(
+                "bytes of resources and scopes, counted with each span",
+                reading.limits.max_decoded_bytes,
+                "RUNWOOD_MAX_DECODED_BYTES",
+            )
         if isinstance(span, Refused):
             decoded.rejected.append(_rejection(span.span_id, span.error))
             continue

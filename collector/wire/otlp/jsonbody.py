@@ -21,7 +21,17 @@ from collector.wire.errors import (
     TooLarge,
 )
 from collector.wire.jsontext import has_more_values_than, is_utf8
-from collector.wire.otlp.spans import Attributes, Event, Link, Refused, Scope, Span, finite
+from collector.wire.otlp.frame import check_count
+from collector.wire.otlp.spans import (
+    Attributes,
+    Event,
+    Link,
+    Refused,
+    Scope,
+    Span,
+    finite,
+    make_scope,
+)
 from collector.wire.runs import Reading
 
 # In levels of JSON; a level of an attribute's value takes four of them.
@@ -123,12 +133,12 @@ _span = msgspec.json.Decoder(_Span)
 class JsonSource:
     """A body. Iterate over it to read its spans."""
 
-    def __init__(self, body: bytes, reading: Reading) -> None:
+    def __init__(self, body: bytes, reading: Reading, max_spans: int) -> None:
         """Read the frame.
 
         Raises:
             MalformedJson: it is no JSON, or none of an ExportTraceServiceRequest.
-            TooLarge: it has more values than a request may have.
+            TooLarge: it has more values than a request may have, or more resources, scopes or spans than `max_spans`.
         """
         self.reading = reading
         self.notes: list[str] = []
@@ -136,6 +146,10 @@ class JsonSource:
         if has_more_values_than(limit, [body]):
             raise TooLarge("JSON values", limit)
         self.frame = self._read_frame(body).resource_spans or []
+        scopes = [scope for resource in self.frame for scope in resource.scope_spans or ()]
+        check_count("resources", len(self.frame), max_spans)
+        check_count("scopes", len(scopes), max_spans)
+        check_count("spans", sum(len(scope.spans or ()) for scope in scopes), max_spans)
 
     def _read_frame(self, body: bytes) -> _Request:
         if is_utf8(body):
@@ -151,13 +165,6 @@ class JsonSource:
         except (ItemError, msgspec.DecodeError, RecursionError) as exc:
             raise MalformedJson from exc
 
-    def __len__(self) -> int:
-        return sum(
-            len(of_scope.spans or ())
-            for of_resource in self.frame
-            for of_scope in of_resource.scope_spans or ()
-        )
-
     def __iter__(self) -> Iterator[tuple[Scope, Span | Refused]]:
         """Read span by span.
 
@@ -169,12 +176,12 @@ class JsonSource:
             encoded = msgspec.Raw(msgspec.json.encode(resource))
             for of_scope in of_resource.scope_spans or ():
                 scope = of_scope.scope or _Scope()
-                found = Scope(
+                found = make_scope(
                     resource,
+                    encoded,
                     scope.name or "",
                     scope.version or "",
                     self._frame_attributes(scope),
-                    encoded,
                 )
                 for text in of_scope.spans or ():
                     yield found, self._read(text)

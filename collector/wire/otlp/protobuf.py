@@ -34,7 +34,17 @@ from collector.wire.errors import (
     TooLarge,
 )
 from collector.wire.jsontext import UTF8_NOTE
-from collector.wire.otlp.spans import Attributes, Event, Link, Refused, Scope, Span, finite
+from collector.wire.otlp.frame import check_frame
+from collector.wire.otlp.spans import (
+    Attributes,
+    Event,
+    Link,
+    Refused,
+    Scope,
+    Span,
+    finite,
+    make_scope,
+)
 from collector.wire.runs import ALONE_BYTES, Reading
 
 _Message = TypeVar("_Message")
@@ -46,7 +56,7 @@ _UNREAD = {  # fields of the frame that are parsed later
     f"{_PACKAGE}.trace.v1.ScopeSpans.spans",
 }
 _texts: set[str] = set()  # full names of the fields that are bytes in the loose schema only
-# An attribute of two bytes takes fifty in memory: one span of this size at a time.
+# An attribute of two bytes takes sixty in memory: one span or resource of this size at a time.
 _parsing = threading.Lock()
 
 
@@ -90,12 +100,14 @@ _LooseSpan = _loose_class("trace.v1.Span")
 class ProtobufSource:
     """A body. Iterate over it to read its spans."""
 
-    def __init__(self, body: bytes, reading: Reading) -> None:
+    def __init__(self, body: bytes, reading: Reading, max_spans: int) -> None:
         """Read the frame.
 
         Raises:
             MalformedProtobuf: it is none of an ExportTraceServiceRequest.
+            TooLarge: it has more resources, scopes or spans than `max_spans`.
         """
+        check_frame(body, max_spans)
         self.reading = reading
         self.value_count = 0
         try:
@@ -103,19 +115,13 @@ class ProtobufSource:
         except DecodeError as exc:
             raise MalformedProtobuf from exc
 
-    def __len__(self) -> int:
-        return sum(
-            len(of_scope.spans)
-            for of_resource in self.frame.resource_spans
-            for of_scope in of_resource.scope_spans
-        )
-
     def __iter__(self) -> Iterator[tuple[Scope, Span | Refused]]:
         """Read span by span.
 
         Raises:
             MalformedProtobuf: a resource or scope is no message.
-            TooLarge: all spans together have more values than a request may have.
+            TooLarge: a resource or scope is larger than a span may be, or all spans together have more values
+                than a request may have.
         """
         for of_resource in self.frame.resource_spans:
             process = self._of_frame(
@@ -128,13 +134,17 @@ class ProtobufSource:
                     of_scope.scope, common_pb2.InstrumentationScope.FromString, _LooseScope
                 )
                 attributes = self._attributes(library.attributes)
-                scope = Scope(resource, library.name, library.version, attributes, encoded)
+                scope = make_scope(resource, encoded, library.name, library.version, attributes)
                 for text in of_scope.spans:
                     yield scope, self._read(text)
 
     def _of_frame(self, text: bytes, parse: Callable[[bytes], _Message], loose: Any) -> _Message:
+        limit = self.reading.limits.max_run_bytes
+        if len(text) > limit:
+            raise TooLarge("bytes in a resource or scope", limit)
         try:
-            return self._parse(text, parse, loose)[0]
+            with _alone(text):
+                return self._parse(text, parse, loose)[0]
         except ItemError as exc:
             raise MalformedProtobuf from exc
 
@@ -142,8 +152,7 @@ class ProtobufSource:
         limit = self.reading.limits.max_run_bytes
         if len(text) > limit:
             return Refused("", ItemTooLarge("The span", len(text), limit))
-        alone: AbstractContextManager[Any] = _parsing if len(text) > ALONE_BYTES else nullcontext()
-        with alone:
+        with _alone(text):
             try:
                 message, notes = self._parse(text, trace_pb2.Span.FromString, _LooseSpan)
             except ItemError as exc:
@@ -225,6 +234,10 @@ class ProtobufSource:
         limit = self.reading.limits.max_json_values
         if self.value_count > limit:
             raise TooLarge("values", limit)
+
+
+def _alone(text: bytes) -> AbstractContextManager[Any]:
+    return _parsing if len(text) > ALONE_BYTES else nullcontext()
 
 
 def _mend_texts(message: Message) -> None:

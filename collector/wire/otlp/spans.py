@@ -45,6 +45,7 @@ class Scope(msgspec.Struct, gc=False):
     version: str = ""
     attributes: Attributes = {}
     encoded_resource: msgspec.Raw = msgspec.Raw(b"{}")  # encoded once for all its spans
+    size: int = 0  # bytes of JSON that every one of its runs has of it
 
 
 class Span(msgspec.Struct, gc=False, kw_only=True):
@@ -87,11 +88,16 @@ class Refused(msgspec.Struct, gc=False):
     error: ItemError
 
 
-class Source(Protocol):
-    """A body of either form, read as far as its spans, which are counted and not yet read."""
+def make_scope(
+    resource: Attributes, encoded: msgspec.Raw, name: str, version: str, attributes: Attributes
+) -> Scope:
+    """Return the scope with its size."""
+    size = len(memoryview(encoded)) + len(msgspec.json.encode([name, version, attributes]))
+    return Scope(resource, name, version, attributes, encoded, size)
 
-    def __len__(self) -> int:
-        """Return the number of spans."""
+
+class Source(Protocol):
+    """A body of either form, read as far as its spans, which are not yet read."""
 
     def __iter__(self) -> Iterator[tuple[Scope, Span | Refused]]:
         """Read span by span."""

@@ -276,6 +276,56 @@ def test_a_span_of_a_million_empty_attributes_takes_seconds_at_most() -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_millions_of_empty_resources_or_scopes_are_too_many_before_they_are_parsed(
+    levels: int,
+) -> None:
+    body = (b"\x0a" if levels == 1 else b"\x12") + b"\x00"
+    body *= 5_000_000
+    if levels == 2:
+        body = b"\x0a" + _varint(len(body)) + body
+    began = time.monotonic()
+    with pytest.raises(TooLarge):
+        decode(body, PROTOBUF)
+    assert time.monotonic() - began < 2
+
+
+def test_a_tag_that_is_longer_than_it_need_be_hides_no_resources() -> None:
+    with pytest.raises(TooLarge):
+        decode(b"\x8a\x00\x00" * 50_001, PROTOBUF)
+
+
+def test_a_million_fields_that_are_none_of_ours_are_too_many() -> None:
+    with pytest.raises(TooLarge):
+        decode(b"\x7a\x00" * 1_000_000, PROTOBUF)
+
+
+def test_unknown_fields_of_every_wire_type_are_stepped_over() -> None:
+    unknown = b"\x78\x05" + b"\x79" + bytes(8) + b"\x7d" + bytes(4) + b"\x7a\x03abc"
+    assert len(decode(unknown + to_protobuf(span()) + unknown, PROTOBUF).runs) == 1
+
+
+def test_empty_resources_in_json_are_too_many() -> None:
+    with pytest.raises(TooLarge):
+        decode(b'{"resourceSpans":[' + b"{}," * 50_000 + b"{}]}")
+
+
+@pytest.mark.parametrize("form", [PROTOBUF, JSON])
+def test_a_large_resource_is_not_multiplied_by_its_spans_past_the_limit(form: str) -> None:
+    spans = [span(f"{number:016x}", ROOT) for number in range(1, 121)]
+    resource = {"process.command_line": "a" * (1 << 20)}
+    body = json.dumps(request(*spans, resource=resource)).encode()
+    if form == PROTOBUF:
+        body = to_protobuf(*spans, resource=resource)
+    with pytest.raises(TooLarge):
+        decode(body, form)
+
+
+def test_a_resource_larger_than_a_span_may_be_is_refused() -> None:
+    with pytest.raises(TooLarge):
+        decode(to_protobuf(span(), resource={"all": "a" * (21 << 20)}), PROTOBUF)
+
+
 def _varint(number: int) -> bytes:
     encoded = bytearray()
     while number > 127:
