@@ -178,6 +178,20 @@ def questions(
     )  # fmt: skip
     yield Question("one run", "GET", f"/runs/{run_id}")
     yield Question("a page of projects", "GET", "/sessions?limit=100")
+    of_project = {"session": [session_id]}
+    yield Question("statistics: all runs", "POST", "/runs/stats", of_project)
+    yield Question("statistics: roots", "POST", "/runs/stats", of_project | {"is_root": True})
+    yield Question(
+        "statistics: model calls", "POST", "/runs/stats", of_project | {"run_type": "llm"}
+    )
+    yield Question(
+        "statistics: by name",
+        "POST",
+        "/runs/stats",
+        of_project | {"group_by": {"attribute": "name"}},
+    )
+    yield Question("statistics: a project's", "GET", f"/sessions/{session_id}?include_stats=true")
+    yield Question("threads", "POST", "/runs/group", {"session_id": session_id, "limit": 50})
 
 
 def measure(runs: int, rounds: int) -> dict[str, Any]:

@@ -87,7 +87,7 @@ OWN = ", ".join(
 )
 
 MEASURE = """
-WITH measured AS MATERIALIZED ({rows})
+WITH measured AS ({rows})
 SELECT {group}, {measures}
   FROM (SELECT one.*, {is_top} AS is_top FROM measured AS one) AS counted {grouping}
  GROUP BY 1
