@@ -19,6 +19,7 @@ from django.utils import timezone
 from collector import inbox
 from collector.deletion import carry_out_due
 from collector.drain import drain_lane
+from collector.prices.bundled import load_bundled_prices
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Sweeper(threading.Thread):
         self.worker_name = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self) -> None:
-        """Loop."""
+        """Loop, once what the first drain will need is loaded."""
+        load_bundled_prices()
         beat_at = 0.0
         while not self.stopping.wait(INTERVAL_SECONDS):
             try:

@@ -1,7 +1,7 @@
 """The prices that come with the package `genai-prices`: its bundled data, never its network.
 
 The data takes half a second and 40 MB (100 while it loads), so that it is loaded with the first model that is
-looked for.
+looked for, unless somebody who will need it says so before (`load_bundled_prices`).
 Nothing here fetches: only `genai_prices.update_prices` can, and it is not used.
 """
 
@@ -64,6 +64,11 @@ def _version() -> str:
     return version("genai-prices")
 
 
+def load_bundled_prices() -> None:
+    """Load the data now: a worker must not spend half a second on it while it holds a trace's lock."""
+    _book.load()
+
+
 def find_bundled_price(model: str, provider: str, time: datetime) -> Price | None:
     """Return what the model cost at that time, or None where it is not known.
 
@@ -79,6 +84,12 @@ class _Book:
         self._snapshot: DataSnapshot | None = None
         self._models: dict[tuple[str, str], tuple[str, ModelInfo] | None] = {}
         self._prices: dict[tuple[str, str, date], Price | None] = {}
+
+    def load(self) -> DataSnapshot:
+        """Return the data, read from the package where it was not yet."""
+        if self._snapshot is None:
+            self._snapshot = _new_snapshot()
+        return self._snapshot
 
     def find(self, model: str, provider: str, time: datetime) -> Price | None:
         key = (model, provider, time.date())
@@ -98,13 +109,13 @@ class _Book:
         key = (model, provider)
         if key in self._models:
             return self._models[key]
-        if self._snapshot is None or len(self._models) >= MAX_REMEMBERED:
+        if len(self._models) >= MAX_REMEMBERED:
             # the snapshot remembers every name that it was asked for, too
             self._models.clear()
-            self._snapshot = _new_snapshot()
+            self._snapshot = None
         known = PROVIDERS.get(provider.lower(), provider) or None
         try:
-            owner, info = self._snapshot.find_provider_model(model, None, known, None)
+            owner, info = self.load().find_provider_model(model, None, known, None)
         except LookupError:
             self._models[key] = None
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -56,3 +57,28 @@ def test_a_price_is_found_without_a_socket() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("genai-prices 0.")
+
+
+A_WORKER_BEGINS = """
+import sys
+import django
+django.setup()
+from collector.sweeper import Sweeper
+
+assert "genai_prices.data" not in sys.modules
+sweeper = Sweeper()
+sweeper.stopping.set()
+sweeper.run()
+print("genai_prices.data" in sys.modules)
+"""
+
+
+def test_a_worker_has_the_prices_before_it_writes_its_first_run() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", A_WORKER_BEGINS],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
