@@ -415,7 +415,8 @@ def _placed_parts(workspace_id: UUID, batch: Batch, row: Claimed) -> dict[UUID, 
 
     for run in batch.runs:
         part(run.project_id if run.is_placed else None).runs.append(run)
-    _place_others(workspace_id, batch, project_ids, is_late=is_late)
+    _place_feedback(workspace_id, batch, project_ids, is_late=is_late)
+    _place_attachments(workspace_id, batch, project_ids, row)
     for feedback in batch.feedback:
         part(feedback.project_id).feedback.append(feedback)
     for attachment in batch.attachments:
@@ -429,27 +430,30 @@ def _place_by_themselves(workspace_id: UUID, runs: Sequence[RunOperation]) -> No
     placing.place_by_themselves(unplaced, default_id)
 
 
-def _place_others(
-    workspace_id: UUID, batch: Batch, project_ids: Sequence[UUID], *, is_late: bool
+def _place_attachments(
+    workspace_id: UUID, batch: Batch, project_ids: Sequence[UUID], row: Claimed
 ) -> None:
-    """Place attachments and feedback beside their runs, or, when it is late, by themselves."""
-    attachments = placing.place_attachments(batch.attachments, batch.runs)
-    feedback = [item for item in batch.feedback if item.project_id is None]
-    run_ids = {item.run_id for item in attachments}
-    run_ids |= {item.run_id for item in feedback if item.run_id is not None}
-    places = placing.find_places(project_ids, run_ids)
-    default_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT) if is_late else None
-    for attachment in attachments:
+    """Place attachments beside their runs. One without its run is seen by nobody: it waits for long."""
+    left = placing.place_attachments(batch.attachments, batch.runs)
+    places = placing.find_places(project_ids, {item.run_id for item in left})
+    for attachment in left:
         place = places.get(attachment.run_id)
         if place is not None:
             attachment.project_id, attachment.trace_id, attachment.day, _ = place
-        elif is_late:
-            day = placing.uuid7_day(attachment.run_id) or timezone.now().date()
-            attachment.project_id, attachment.trace_id, attachment.day = (
-                default_id,
-                attachment.run_id,
-                day,
-            )
+        elif timezone.now() - row.received_at > placing.FILE_PATIENCE:
+            attachment.project_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT)
+            attachment.trace_id = attachment.run_id
+            attachment.day = placing.uuid7_day(attachment.run_id) or timezone.now().date()
+
+
+def _place_feedback(
+    workspace_id: UUID, batch: Batch, project_ids: Sequence[UUID], *, is_late: bool
+) -> None:
+    """Place feedback beside its run, or, when it is late, in the default project."""
+    feedback = [item for item in batch.feedback if item.project_id is None]
+    run_ids = {item.run_id for item in feedback if item.run_id is not None}
+    places = placing.find_places(project_ids, run_ids)
+    default_id = get_or_create_project_id(workspace_id, DEFAULT_PROJECT) if is_late else None
     for item in feedback:
         place = places.get(item.run_id) if item.run_id is not None else None
         item.project_id = place.project_id if place is not None else default_id

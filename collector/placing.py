@@ -23,6 +23,7 @@ from collector.wire.fields import uuid7_time
 from collector.wire.operations import AttachmentOperation, RunOperation
 
 PATIENCE = timedelta(seconds=60)  # a create that is a minute behind its update is not coming
+FILE_PATIENCE = timedelta(days=1)  # an attachment shows nothing without its run
 
 
 class Place(NamedTuple):

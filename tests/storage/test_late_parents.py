@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from collector import inbox
 from collector.drain import drain_lane
 from collector.models import Project, SharedRun, Workspace
-from collector.placing import PATIENCE
+from collector.placing import FILE_PATIENCE, PATIENCE
 from collector.projects import DEFAULT_PROJECT, get_or_create_project_id
 from collector.reads.runs import get_run
 from collector.reads.traces import get_tree
@@ -207,6 +207,44 @@ def test_all_that_a_run_has_moves_with_it(
         assert query(f"SELECT DISTINCT trace_id, day FROM {table}") == [
             (root.id, ROOT_START.date())
         ]
+
+
+@pytest.mark.parametrize("is_first_of_all", [True, False])
+def test_a_file_waits_for_its_run_longer_than_runs_do(
+    workspace: Workspace, root: RunOperation, is_first_of_all: bool
+) -> None:
+    file = AttachmentOperation(run_id=root.id, name="a", mime_type="text/plain", data=b"x")
+    if not is_first_of_all:
+        late(workspace, bare_update(root))
+    accept(workspace, attachments=[file])
+    lose_patience()
+    assert query("SELECT count(*) FROM attachment") == [(0 if is_first_of_all else 1,)]
+    accept(workspace, root)
+    drain_all()
+    lose_patience()
+    assert query("SELECT trace_id, day FROM attachment") == [(root.id, ROOT_START.date())]
+    assert inbox.due_lanes() == []
+
+
+def test_a_file_whose_run_never_comes_does_not_wait_for_ever(
+    workspace: Workspace, root: RunOperation
+) -> None:
+    file = AttachmentOperation(run_id=root.id, name="a", mime_type="text/plain", data=b"x")
+    accept(workspace, attachments=[file])
+    query("UPDATE inbox SET received_at = received_at - %s RETURNING id", FILE_PATIENCE * 2)
+    drain_all()
+    assert query("SELECT run_id, name FROM attachment") == [(root.id, "a")]
+    assert query("SELECT id FROM inbox") == []
+
+
+def test_a_file_of_a_name_that_its_run_has_changes_nothing(
+    workspace: Workspace, root: RunOperation
+) -> None:
+    for data in (b"first", b"first", b"second"):
+        file = AttachmentOperation(run_id=root.id, name="a", mime_type="text/plain", data=data)
+        accept(workspace, root, attachments=[file])
+        drain_all()
+    assert query("SELECT data FROM attachment") == [(b"first",)]
 
 
 def test_the_moved_child_hangs_below_its_parent(workspace: Workspace, root: RunOperation) -> None:
