@@ -8,10 +8,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from collector.reads.sql import fetch_all
+from collector.reads.sql import Row, fetch_all
 from collector.reads.types import RunSummary
 
 MAX_READ = 100_000  # runs of the traces that are looked at; who is past it is left out
+FEW = 1_000
 MAX_DESCENDANTS = 10_000  # of one run
 
 RUNS_OF_TRACES = """
@@ -32,6 +33,13 @@ class Children:
     all: tuple[UUID, ...] = ()
 
 
+def find_few_children(run: RunSummary) -> Children | None:
+    """Return what lies below one run, or None where its trace is too large to read for that alone."""
+    params = {"project_ids": [run.project_id], "days": [run.day], "trace_ids": [run.trace_id]}
+    rows = fetch_all(RUNS_OF_TRACES, {**params, "limit": FEW + 1})
+    return None if len(rows) > FEW else _children([run], rows)[run.project_id, run.day, run.id]
+
+
 def find_children(runs: Sequence[RunSummary]) -> dict[RunKey, Children]:
     """Return what lies below each run by (project id, day, run id)."""
     params: dict[str, Any] = {
@@ -40,8 +48,12 @@ def find_children(runs: Sequence[RunSummary]) -> dict[RunKey, Children]:
         "trace_ids": sorted({run.trace_id for run in runs}),
         "limit": MAX_READ,
     }
+    return _children(runs, fetch_all(RUNS_OF_TRACES, params))
+
+
+def _children(runs: Sequence[RunSummary], rows: Sequence[Row]) -> dict[RunKey, Children]:
     below: dict[RunKey, list[UUID]] = {}
-    for project_id, day, parent_id, id_ in fetch_all(RUNS_OF_TRACES, params):
+    for project_id, day, parent_id, id_ in rows:
         below.setdefault((project_id, day, parent_id), []).append(id_)
     keys = [(run.project_id, run.day, run.id) for run in runs]
     return {key: Children(tuple(below.get(key, ())), _descendants(key, below)) for key in keys}
