@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -25,6 +25,7 @@ from collector.projects import DEFAULT_PROJECT, get_or_create_project_id, known_
 from collector.storage.errors import UnreadableBatch
 from collector.wire.operations import (
     FORMAT_VERSION,
+    AttachmentOperation,
     Batch,
     DecodedRequest,
     FeedbackOperation,
@@ -300,9 +301,30 @@ def _split_by_lane(workspace_id: UUID, decoded: DecodedRequest) -> dict[UUID, Ba
     for attachment in decoded.attachments:
         lane_id = None if id(attachment) in unplaced_ids else attachment.project_id
         batch(lane_id).attachments.append(attachment)
+    for attachment in _copies_for_replicas(decoded):
+        batch(attachment.project_id).attachments.append(attachment)
     projects = {run.id: run.project_id for run in decoded.runs}
     for feedback in decoded.feedback:
         if feedback.project_id is None and feedback.run_id is not None:
             feedback.project_id = projects.get(feedback.run_id)
         batch(feedback.project_id).feedback.append(feedback)
     return batches
+
+
+def _copies_for_replicas(decoded: DecodedRequest) -> Iterator[AttachmentOperation]:
+    """Yield files once more for each other project that the request sends their run to.
+
+    Replicas of a run share its id, and a file names its run by nothing else.
+    """
+    if not decoded.attachments:
+        return
+    places: dict[UUID, dict[UUID, RunOperation]] = {}
+    for run in decoded.runs:
+        if run.is_placed and run.project_id is not None:
+            places.setdefault(run.id, {})[run.project_id] = run
+    for attachment in decoded.attachments:
+        for project_id, run in places.get(attachment.run_id, {}).items():
+            if project_id != attachment.project_id:
+                yield msgspec.structs.replace(
+                    attachment, project_id=project_id, trace_id=run.trace_id, day=run.day
+                )

@@ -16,10 +16,21 @@ from collector.drain import drain_lane
 from collector.models import Project, Workspace
 from collector.reads.runs import get_run
 from collector.reads.types import RunDetail
-from tests.api.ingesting import RUN_ID, SIBLING_ID, Sender, inbox_count, run_fields, stored
+from tests.api.ingesting import (
+    BOUNDARY,
+    MULTIPART,
+    RUN_ID,
+    SIBLING_ID,
+    Sender,
+    frame,
+    inbox_count,
+    run_fields,
+    stored,
+)
 
 pytestmark = pytest.mark.django_db
 
+END = f"--{BOUNDARY}--\r\n".encode()
 PLACEHOLDER = "[unable to serialize, circular reference is too complex to analyze]"
 
 
@@ -116,8 +127,31 @@ def test_a_run_that_is_sent_to_two_projects_is_stored_in_both(
         assert run.inputs == {"to": name}
 
 
+def test_files_are_stored_with_each_replica_of_their_run(
+    sender: Sender, workspace: Workspace
+) -> None:
+    parts = [
+        (f"post.{RUN_ID}", json.dumps(run_fields(session_name="one")).encode()),
+        (f"post.{RUN_ID}.inputs", b'{"to":"one"}'),
+        (f"attachment.{RUN_ID}.note", b"raw"),
+        (f"post.{RUN_ID}", json.dumps(run_fields(session_name="two")).encode()),
+        (f"post.{RUN_ID}.inputs", b'{"to":"two"}'),
+    ]
+    pieces = b"".join(frame(dict([part])).removesuffix(END) for part in parts)
+    response = sender.send("/runs/multipart", pieces + END, content_type=MULTIPART)
+    assert (response.status_code, response.json()) == (202, {"accepted": 3, "rejected": []})
+    for name in ("one", "two"):
+        run = stored(Project.objects.get(workspace=workspace, name=name).id)
+        assert run is not None
+        assert run.inputs == {"to": name}
+        assert [file.name for file in run.attachments] == ["note"]
+
+
 def test_an_update_of_one_replica_leaves_the_other(sender: Sender, workspace: Workspace) -> None:
-    order: dict[str, Any] = {"trace_id": str(RUN_ID), "dotted_order": f"20261124T120000000000Z{RUN_ID}"}
+    order: dict[str, Any] = {
+        "trace_id": str(RUN_ID),
+        "dotted_order": f"20261124T120000000000Z{RUN_ID}",
+    }
     one, two = (run_fields(session_name=name, **order) for name in ("one", "two"))
     sender.batch(one, two)
     end = {**two, "end_time": "2026-11-24T12:00:01Z"}
