@@ -27,11 +27,11 @@ _NAME = re.compile(rb'[;\s]name=(?:"(.*)|([^\s;]+))', re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(rb'((?:[^"\\]++|\\.)*+)"\s*+(?:;|\Z)', re.DOTALL)
 _ESCAPED = re.compile(rb'\\(["\\])')
 _PERCENT = ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n"))  # what browsers and urllib3 write
-_LENGTH = re.compile(rb';\s*length="?([0-9]{1,12})', re.IGNORECASE)
+_LENGTH = re.compile(rb';\s*length="?([0-9]{1,12})"?', re.IGNORECASE)
 _AFTER_BOUNDARY = re.compile(rb"[ \t]*(?=\r\n)")  # RFC 2046 lets padding follow
 
 
-Part = tuple[bytes, bytes, bytes]  # name, content type without parameters, content
+Part = tuple[bytes, bytes, bytes]  # name, content type without its length, content
 
 
 class _Headers(NamedTuple):
@@ -127,8 +127,8 @@ def _read_headers(body: bytes, position: int, limits: Limits) -> _Headers:
                 found = _NAME.search(value)
                 name = found and (found[2] or _unquote(found[1]))
             case b"content-type":
-                content_type = value.partition(b";")[0].strip()
                 parameter = _LENGTH.search(value)
+                content_type = _LENGTH.sub(b"", value).strip()
                 length = length if parameter is None else int(parameter[1])
             case b"content-length" if value.strip().isdigit() and len(value) < 14:
                 length = int(value)

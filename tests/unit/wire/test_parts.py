@@ -125,6 +125,24 @@ def test_odd_names_are_read_as_each_client_writes_them(
     assert split(body) == [(name, b"x/y", b"{}")]
 
 
+@pytest.mark.parametrize(
+    ("written", "content_type"),
+    [
+        (b"text/plain; charset=utf-8", b"text/plain; charset=utf-8"),
+        (b"text/plain; charset=utf-8; length=2", b"text/plain; charset=utf-8"),
+        (b'text/plain; length="2"; charset=utf-8', b"text/plain; charset=utf-8"),
+        (b" text/plain ", b"text/plain"),
+    ],
+)
+def test_a_type_keeps_all_parameters_but_the_length(written: bytes, content_type: bytes) -> None:
+    body = b'--%s\r\nContent-Disposition: form-data; name="a"\r\nContent-Type:%s\r\n\r\n{}%s--' % (
+        BOUNDARY,
+        written,
+        SEPARATOR,
+    )
+    assert split(body) == [(b"a", content_type, b"{}")]
+
+
 def test_a_preamble_padding_and_an_epilogue_are_skipped() -> None:
     body = b"preamble\r\n--%s  \r\nContent-Disposition: form-data; name=a\r\n\r\n{}%s \t\r\n" % (
         BOUNDARY,
