@@ -66,25 +66,36 @@ def place_by_stored_runs(
     project_ids: Collection[UUID], runs: Sequence[RunOperation]
 ) -> list[RunOperation]:
     """Place what the stored runs of these projects can place; return what is still unplaced."""
-    wanted = {
-        key for run in runs for key in (run.id, run.parent_run_id, run.trace_id) if key is not None
-    }
-    places = find_places(project_ids, wanted)
+    everywhere = find_places(project_ids, _named(runs))
     left = []
     for run in runs:
-        own = places.get(run.id)
-        if own is not None and _is_wrongly_root(run, own):
-            own = None
-        place = (
-            own
-            or (places.get(run.parent_run_id) if run.parent_run_id else None)
-            or (places.get(run.trace_id) if run.trace_id else None)
-        )
+        place = None
+        if run.project_id is not None:  # the same run may lie in another project too: replicas do
+            place = _find_place(run, find_places([run.project_id], _named([run])))
+        place = place or _find_place(run, everywhere)
         if place is None:
             left.append(run)
         else:
             _settle(run, place)
     return left
+
+
+def _named(runs: Iterable[RunOperation]) -> set[UUID]:
+    return {
+        key for run in runs for key in (run.id, run.parent_run_id, run.trace_id) if key is not None
+    }
+
+
+def _find_place(run: RunOperation, places: Mapping[UUID, Place]) -> Place | None:
+    """Return the place of the run itself, else of its parent, else of its trace."""
+    own = places.get(run.id)
+    if own is not None and _is_wrongly_root(run, own):
+        own = None
+    return (
+        own
+        or (places.get(run.parent_run_id) if run.parent_run_id else None)
+        or (places.get(run.trace_id) if run.trace_id else None)
+    )
 
 
 def find_places(project_ids: Collection[UUID], run_ids: Collection[UUID]) -> dict[UUID, Place]:

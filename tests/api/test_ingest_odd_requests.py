@@ -147,14 +147,21 @@ def test_files_are_stored_with_each_replica_of_their_run(
         assert [file.name for file in run.attachments] == ["note"]
 
 
-def test_an_update_of_one_replica_leaves_the_other(sender: Sender, workspace: Workspace) -> None:
+@pytest.mark.parametrize("is_placed", [True, False], ids=["placed", "by its id and project"])
+def test_an_update_of_one_replica_leaves_the_other(
+    sender: Sender, workspace: Workspace, is_placed: bool
+) -> None:
     order: dict[str, Any] = {
         "trace_id": str(RUN_ID),
         "dotted_order": f"20261124T120000000000Z{RUN_ID}",
     }
     one, two = (run_fields(session_name=name, **order) for name in ("one", "two"))
     sender.batch(one, two)
+    for name in ("one", "two"):
+        assert stored(Project.objects.get(workspace=workspace, name=name).id)
     end = {**two, "end_time": "2026-11-24T12:00:01Z"}
+    if not is_placed:
+        end = {key: value for key, value in end.items() if key not in order}
     sender.send(f"/runs/{RUN_ID}", json.dumps(end).encode(), method="PATCH")
     statuses = {}
     for name in ("one", "two"):
