@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -19,6 +20,7 @@ from uuid import UUID
 
 from collector.reads.cursors import Position
 from collector.reads.sql import Row, fetch_all, time_limit, within_time
+from collector.reads.turns import INDEX_WALKS, PAYLOAD_SEARCHES
 
 FIRST_CHUNK_ROWS = 2_000
 LAST_CHUNK_ROWS = 32_000  # about 50 ms of walking each
@@ -71,17 +73,25 @@ def scan_page(
 ) -> ScanResult:
     """Return up to `limit` rows of all the projects after a place, of those that the recheck keeps.
 
+    What may take long waits for its turn first, for as long as the budget.
+
     Raises:
-        ReadTimeout: a single statement took twice the budget.
+        ReadTimeout: a single statement took twice the budget, or no turn came.
     """
-    deadline = time.monotonic() + budget_seconds
-    with time_limit(2 * budget_seconds):
+    with _turn(scan, recheck, budget_seconds), time_limit(2 * budget_seconds):
+        deadline = time.monotonic() + budget_seconds
         walks = [
             _walk(_Source(project_id, scan, recheck, deadline), after, limit)
             for project_id in project_ids
         ]
         merged = heapq.merge(*walks, key=_place, reverse=scan.is_descending)
         return _take(merged, limit)
+
+
+def _turn(scan: Scan, recheck: Recheck | None, wait_seconds: float) -> AbstractContextManager[None]:
+    if recheck is not None:
+        return PAYLOAD_SEARCHES.one(wait_seconds)
+    return INDEX_WALKS.one(wait_seconds) if _needs_chunks(scan) else nullcontext()
 
 
 def _place(item: Row | _Stop) -> Position:
