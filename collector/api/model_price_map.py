@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from collector.api import price_shapes as shapes
-from collector.api.parsing import parse_text
+from collector.api.parsing import AnyJSONParser, parse_text
 from collector.api.prices import (
     PAGES,
     add,
@@ -72,6 +72,7 @@ class PriceMapView(APIView):
 class PriceMapAddView(APIView):
     """Add a row."""
 
+    parser_classes = [AnyJSONParser]
     required_scope = "admin"
 
     @extend_schema(
@@ -89,6 +90,7 @@ class PriceMapAddView(APIView):
 class PriceMapChangeView(APIView):
     """Put another row in the place of one, or retire it."""
 
+    parser_classes = [AnyJSONParser]
     required_scope = "admin"
 
     @extend_schema(

@@ -188,3 +188,32 @@ def test_the_price_map_refuses_the_same_entry_twice(ask: Ask) -> None:
 @pytest.mark.parametrize("cost", [None, "free", True, -1, "1e9999999999999999999", [1]])
 def test_the_price_map_refuses_what_is_no_cost(ask: Ask, cost: Any) -> None:
     assert ask("POST", "/model-price-map", MAP | {"prompt_cost": cost}).status_code == 400
+
+
+@pytest.mark.parametrize("body", [b"[]", b"5", b"null", b'"x"', b"[" * 100_000])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/model-prices"),
+        ("PATCH", "/api/v1/model-prices/{id}"),
+        ("POST", "/api/v1/model-price-map"),
+        ("PUT", "/api/v1/model-price-map/{id}"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(
+    client: Client,
+    make_api_key: Callable[..., str],
+    workspace: Workspace,
+    method: str,
+    path: str,
+    body: bytes,
+) -> None:
+    row = add_price(workspace, check_draft(**OWN))
+    answer = client.generic(
+        method,
+        path.format(id=row.id),
+        body,
+        content_type="application/json",
+        headers={"X-API-Key": make_api_key("admin")},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
