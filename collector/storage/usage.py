@@ -314,7 +314,7 @@ def _as_cost(value: Any) -> Decimal | None:
         return None
     _, digits, exponent = cost.as_tuple()
     is_short = isinstance(exponent, int) and max(len(digits), -exponent) <= MAX_COST_DIGITS
-    return abs(cost) if is_short else None
+    return cost.copy_abs() if is_short else None  # abs() would round to 28 digits
 
 
 def _text(cost: Decimal) -> str:

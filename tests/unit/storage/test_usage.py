@@ -161,6 +161,16 @@ def test_a_usage_repeated_with_each_answer_to_one_prompt_counts_once() -> None:
     assert find_usage({}, outputs) == Usage((10, 5, 15), DETAILS, None)
 
 
+def test_a_stated_cost_of_more_digits_than_decimals_context_has_is_not_rounded() -> None:
+    cost = "0." + "1" * 35
+    text = (
+        b'{"metadata": {"usage_metadata": {"input_tokens": 1, "total_cost": "%s"}}}' % cost.encode()
+    )
+    found = find_exact_usage(text, b"")
+    assert found is not None
+    assert found.costs == (None, None, Decimal(cost))
+
+
 def test_costs_that_a_client_states_are_kept_digit_by_digit() -> None:
     text = b"""{"metadata": {"usage_metadata": {"input_tokens": 1, "output_tokens": 1, "input_cost": 1e-7,
       "output_cost": 0.1234567890123456789012345, "total_cost": 0.1234568890123456789012345,
