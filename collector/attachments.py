@@ -14,7 +14,7 @@ from django.core import signing
 from collector.reads.types import RunSummary
 
 MAX_AGE_SECONDS = 3600
-MAX_CHARACTERS = 2_000  # of an address; a name has 255 at most
+MAX_CHARACTERS = 5_000  # of an address; a name has 255 at most, each up to 16 characters of it
 _SALT = "runwood.attachment"
 
 

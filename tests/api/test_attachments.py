@@ -52,6 +52,15 @@ def test_urls_are_given_for_the_runs_that_have_files(project: Project) -> None:
     assert file["mime_type"] == "image/png"
 
 
+@pytest.mark.parametrize("letter", ["a", "写", "😀"])
+def test_a_file_with_the_longest_name_is_found_at_its_address(
+    client: Client, project: Project, letter: str
+) -> None:
+    name = letter * 255
+    run = stored_run(project.id, name, "image/png")
+    assert client.get(url_of(run, name)).content == PNG
+
+
 @pytest.mark.parametrize("prefix", ["", "/api", "/api/v1", "/v1"])
 def test_a_file_comes_back_byte_for_byte_without_a_key(
     client: Client, project: Project, prefix: str
