@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 UNKNOWN = "–"
 MILLION = 1_000_000
-SMALLEST_COST = Decimal("0.0001")
+SMALLEST_COST = Decimal("0.000001")
 
 
 def format_count(count: int | None) -> str:
@@ -33,16 +33,21 @@ def format_rate(rate: float | None) -> str:
 
 
 def format_cost(cost: Decimal | None) -> str:
-    """Return dollars: `$18.40`, four digits below a dollar (`$0.0187`); `–` for None."""
+    """Return dollars: `$18.40`, four places below a dollar (`$0.0187`); `–` for None.
+
+    One call of a small model costs less than four places can tell: below a tenth of a cent two digits are kept
+    (`$0.00015`), down to a millionth of a dollar.
+    """
     if cost is None:
         return UNKNOWN
     if cost == 0:
         return "$0"
     if 0 < cost < SMALLEST_COST:
-        return "<$0.0001"
-    if cost < Decimal("0.99995"):
-        return f"${cost.quantize(SMALLEST_COST, ROUND_HALF_UP)}"
-    return f"${cost.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+        return f"<${SMALLEST_COST:f}"
+    if cost >= Decimal("0.99995"):
+        return f"${cost.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+    places = min(max(4, 1 - cost.adjusted()), 6)
+    return f"${cost.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
 
 
 def format_bytes(size: int | None) -> str:

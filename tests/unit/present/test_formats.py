@@ -83,14 +83,20 @@ def test_a_count_is_exact_below_a_million(count: int | None, text: str) -> None:
     [
         (None, "–"),
         ("0", "$0"),
-        ("0.00001", "<$0.0001"),
+        ("0.0000009", "<$0.000001"),
+        ("0.0000012", "$0.000001"),
+        ("0.000030", "$0.000030"),
+        ("0.000150", "$0.00015"),
+        ("0.00276", "$0.0028"),
         ("0.0187", "$0.0187"),
         ("0.99996", "$1.00"),
         ("18.4", "$18.40"),
         ("1234.5", "$1,234.50"),
     ],
 )
-def test_a_cost_has_four_digits_below_a_dollar(cost: str | None, text: str) -> None:
+def test_a_cost_has_four_places_below_a_dollar_and_two_digits_where_those_say_less(
+    cost: str | None, text: str
+) -> None:
     assert format_cost(Decimal(cost) if cost is not None else None) == text
 
 
