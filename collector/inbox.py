@@ -270,8 +270,9 @@ def _resolve_projects(workspace_id: UUID, decoded: DecodedRequest) -> None:
     unknown = given - known
     dead = dead_projects(workspace_id, unknown) if unknown else frozenset()
     for item in items:
-        if item.project_id in dead and item.project is None:
-            continue  # it follows its project: the drain drops it
+        if item.project_id in dead:
+            item.project = None  # the id wins over a name: it follows its project, the drain drops it
+            continue
         if item.project_id is not None and item.project_id not in known:
             item.project = item.project or str(item.project_id)
             item.project_id = None

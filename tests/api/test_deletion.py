@@ -121,15 +121,16 @@ def test_the_command_knows_when_there_is_none(db: None) -> None:
         call_command("delete_project", "nobody's")
 
 
+@pytest.mark.parametrize("more", [{}, {"session_name": "test-project"}], ids=["id", "id and name"])
 def test_an_operation_that_names_a_deleted_project_by_id_does_not_make_a_new_one(
-    client: Client, project: Project, make_api_key: Callable[..., str]
+    client: Client, project: Project, make_api_key: Callable[..., str], more: dict[str, str]
 ) -> None:
     from collector.deletion import delete_project
 
     project_id: UUID = project.id
     delete_project(project)
     body = {"id": str(uuid.uuid4()), "name": "late", "run_type": "chain", "inputs": {},
-            "start_time": "2026-11-24T12:00:00Z", "session_id": str(project_id)}  # fmt: skip
+            "start_time": "2026-11-24T12:00:00Z", "session_id": str(project_id), **more}  # fmt: skip
     headers = {"x-api-key": make_api_key("ingest")}
     assert client.post("/runs", body, "application/json", headers=headers).status_code == 202
     sweep()
