@@ -28,7 +28,8 @@ def _own_url() -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{PORT}"
 
 
-PUBLIC_URL = (env_str("RUNWOOD_PUBLIC_URL", "") or _own_url()).rstrip("/")
+GIVEN_PUBLIC_URL = env_str("RUNWOOD_PUBLIC_URL", "").rstrip("/")
+PUBLIC_URL = GIVEN_PUBLIC_URL or _own_url()
 ALLOWED_HOSTS = env_list("RUNWOOD_ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env_list("RUNWOOD_CSRF_TRUSTED_ORIGINS", [PUBLIC_URL])
 ROOT_URLCONF = "config.urls"

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from opentelemetry.util.re import parse_env_headers
 
 from collector.models import Project, User, Workspace
 from tests.factories import make_run, store_runs
@@ -151,3 +155,26 @@ def test_a_project_name_cannot_run_in_the_shell_it_is_pasted_into(
     assert "".join(text for _, text in snippet.parts).splitlines()[0] == (
         """export LANGSMITH_TRACING=true LANGSMITH_PROJECT='$(touch x)'"'"'; id'"""
     )
+
+
+def test_a_project_name_stays_one_value_of_an_exporters_headers(
+    reader: Client, workspace: Workspace
+) -> None:
+    Project.objects.create(workspace=workspace, name="a, b=ü")
+    response = reader.get(reverse("project-setup", kwargs={"project": "a, b=ü"}))
+    (snippet,) = [s for s in response.context["snippets"] if s.way == "otel"]
+    line = "".join(text for _, text in snippet.parts).splitlines()[2]
+    name, _, headers = shlex.split(line)[1].partition("=")
+    assert name == "OTEL_EXPORTER_OTLP_HEADERS"
+    assert parse_env_headers(headers) == {
+        "x-api-key": "YOUR_API_KEY",
+        "langsmith-project": "a, b=ü",
+    }
+
+
+def test_the_lines_to_copy_name_the_address_that_the_operator_gave(
+    reader: Client, settings: Any
+) -> None:
+    assert "http://testserver/api/v1" in reader.get("/projects/new?with=env").content.decode()
+    settings.GIVEN_PUBLIC_URL = "https://runwood.example"
+    assert "https://runwood.example/api/v1" in reader.get("/projects/new").content.decode()

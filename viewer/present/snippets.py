@@ -10,6 +10,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from urllib.parse import quote
 from uuid import UUID
 
 Kind = Literal["plain", "string", "word", "note"]
@@ -33,6 +34,7 @@ def view_snippets(
         Snippet("handler", "Handler", _handler(endpoint, key, project)),
         Snippet("env", "Environment variables", _environment(endpoint, key, project)),
         Snippet("js", "JavaScript", _javascript(endpoint, key, project)),
+        Snippet("otel", "OpenTelemetry", _opentelemetry(endpoint, key, project)),
         Snippet("curl", "curl", _curl(endpoint, key, project, run_id, now)),
     ]
 
@@ -72,6 +74,15 @@ def _javascript(endpoint: str, key: str, project: str) -> list[tuple[Kind, str]]
         ("word", "const"), ("plain", " tracer = "), ("word", "new"), ("plain", " LangChainTracer({ client, projectName: "),
         _literal(project), ("plain", " }); "), ("note", '// from "@langchain/core/tracers/tracer_langchain"\n'),
         ("word", "await"), ("plain", " graph.invoke(question, { callbacks: [tracer] });"),
+    ]  # fmt: skip
+
+
+def _opentelemetry(endpoint: str, key: str, project: str) -> list[tuple[Kind, str]]:
+    headers = f"x-api-key={key},Langsmith-Project={quote(project, safe='')}"
+    return [
+        ("plain", "export OTEL_EXPORTER_OTLP_ENDPOINT="), _shell(endpoint),
+        ("plain", "\nexport OTEL_EXPORTER_OTLP_PROTOCOL="), ("string", "http/protobuf"),
+        ("plain", "\nexport OTEL_EXPORTER_OTLP_HEADERS="), _shell(headers),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -82,7 +83,7 @@ def _connect(
         "workspace": workspace,
         "role": find_role(request.user, workspace) if workspace else None,
         "may_make_key": workspace is not None and may(request.user, MAKER_ROLE, workspace),
-        "endpoint": request.build_absolute_uri("/").rstrip("/"),
+        "endpoint": settings.GIVEN_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
         "is_first": newest is None,
         "stream": f"{stream}?after={newest.id if newest else ''}",
         "key": "",
