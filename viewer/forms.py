@@ -59,6 +59,8 @@ class PriceForm(forms.Form):
         "cache_read": "input.cache_read",
         "cache_creation": "input.cache_creation",
     }
+    # The names that an error begins with are the API's
+    LABELS = {"model_pattern": "Model name matches", "provider": "Provider", "name": "Note"}
 
     @classmethod
     def of(cls, row: ModelPrice) -> PriceForm:
@@ -75,16 +77,19 @@ class PriceForm(forms.Form):
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
+        prices = self._prices(cleaned)
+        if not prices:
+            raise forms.ValidationError("A price of input, output or both is needed.")
         try:
             cleaned["draft"] = check_draft(
                 model_pattern=cleaned["model_pattern"],
-                prices=self._prices(cleaned),
+                prices=prices,
                 provider=cleaned["provider"],
                 start_date=cleaned["start_date"],
                 name=cleaned["name"],
             )
         except InvalidPrice as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(self._explain(error)) from error
         return cleaned
 
     def draft(self) -> PriceDraft:
@@ -94,6 +99,10 @@ class PriceForm(forms.Form):
     def replaced_id(self) -> UUID | None:
         found: UUID | None = self.cleaned_data["replaces"]
         return found
+
+    def _explain(self, error: InvalidPrice) -> str:
+        name, colon, what = str(error).partition(": ")
+        return f"{self.LABELS.get(name, name.capitalize())}{colon}{what}"
 
     def _prices(self, cleaned: dict[str, Any]) -> dict[str, str]:
         prices = {unit: cleaned[name] for name, unit in self.UNITS.items() if cleaned[name]}

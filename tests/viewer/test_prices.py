@@ -60,9 +60,9 @@ def test_a_price_is_added_and_shown(
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"model_pattern": "("}, "this is no RE2 pattern"),
+        ({"model_pattern": "("}, "Model name matches: this is no RE2 pattern"),
         ({"input": "much"}, "input must be USD per million tokens"),
-        ({"input": ""}, "an object of 1 to"),
+        ({"input": ""}, "A price of input, output or both is needed."),
         ({"more": "audio = 1"}, "is no unit"),
         ({"start_date": "soon"}, "Enter a valid date."),
     ],
