@@ -86,6 +86,14 @@ def _message_words(value: dict[str, Any], depth: int) -> str | None:
         )
     if isinstance(value.get("message"), dict):  # a generation or an OpenAI choice
         return _message_words(value["message"], depth + 1)
+    inner = value.get("data")
+    if (
+        "content" not in value
+        and "type" in value
+        and isinstance(inner, dict)
+        and "content" in inner
+    ):
+        return _message_words({"type": "", **inner}, depth + 1)  # LangChain's message_to_dict
     if "content" not in value or not ({"role", "type", "tool_calls"} & value.keys()):
         return None
     text = _content_words(value["content"])
@@ -124,13 +132,24 @@ def _calls_words(calls: list[Any]) -> str:
             continue
         inner = call.get("function")
         function = inner if isinstance(inner, dict) else call
-        arguments = function.get("args", function.get("arguments", {}))
+        arguments = _arguments(function.get("args", function.get("arguments", {})))
         if isinstance(arguments, dict):
             arguments = ", ".join(
                 f"{key}={_short(item)}" for key, item in list(arguments.items())[:4]
             )
         words.append(f"{function.get('name')}({str(arguments)[:80]})")
     return ", ".join(words)
+
+
+def _arguments(value: Any) -> Any:
+    """Return what OpenAI's text of arguments says; text that is long, or says no object, as it is."""
+    if not isinstance(value, str) or len(value) > PREVIEW_CHARACTERS * 4:
+        return value
+    try:
+        arguments = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+    return arguments if isinstance(arguments, dict) else value
 
 
 def _short(value: Any) -> str:

@@ -38,6 +38,24 @@ CALL = {"name": "lookup_order", "args": {"order_id": "4471"}, "id": "c1"}
             "lookup_order(order_id=4471)",
             id="tool call",
         ),
+        pytest.param(
+            {"messages": [{"type": "ai", "data": {"content": "", "type": "ai", "tool_calls": [CALL]}}]},
+            "lookup_order(order_id=4471)",
+            id="langchain's message_to_dict",
+        ),
+        pytest.param(
+            {"type": "tool", "data": {"content": "done", "tool_call_id": "c1"}}, "done", id="one message_to_dict"
+        ),
+        pytest.param(
+            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"a": 7}'}}]},
+            "f(a=7)",
+            id="openai's text of arguments",
+        ),
+        pytest.param(
+            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"a": '}}]},
+            'f({"a": )',
+            id="arguments that broke off",
+        ),
         pytest.param({"choices": [{"message": {"role": "assistant", "content": "yes"}}]}, "yes", id="openai answer"),
         pytest.param(
             {"role": "assistant", "content": [{"type": "text", "text": "one"}, {"type": "tool_use", "name": "f"}]},
@@ -75,6 +93,8 @@ json_values = st.recursive(
                     "messages",
                     "content",
                     "kwargs",
+                    "data",
+                    "type",
                     "lc",
                     "tool_calls",
                     "message",
