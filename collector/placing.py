@@ -26,6 +26,16 @@ PATIENCE = timedelta(seconds=60)  # a create that is a minute behind its update 
 FILE_PATIENCE = timedelta(days=1)  # an attachment shows nothing without its run
 
 
+RUNS = """
+SELECT id, project_id, trace_id, day FROM run
+ WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[]) ORDER BY day DESC, project_id
+"""
+TRACES = """
+SELECT id, project_id, id, day FROM trace
+ WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[]) ORDER BY day DESC, project_id
+"""
+
+
 class Place(NamedTuple):
     """Where a run lies."""
 
@@ -99,15 +109,21 @@ def _find_place(run: RunOperation, places: Mapping[UUID, Place]) -> Place | None
 
 
 def find_places(project_ids: Collection[UUID], run_ids: Collection[UUID]) -> dict[UUID, Place]:
-    """Return the places of the stored runs among `run_ids` in these projects."""
+    """Return the places of the runs among `run_ids` that are stored in these projects.
+
+    A root that has not come has a place too, where its trace has begun.
+    """
+    places = _places(RUNS, project_ids, run_ids)
+    return _places(TRACES, project_ids, set(run_ids) - places.keys()) | places
+
+
+def _places(
+    query: str, project_ids: Collection[UUID], run_ids: Collection[UUID]
+) -> dict[UUID, Place]:
     if not project_ids or not run_ids:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, project_id, trace_id, day FROM run"
-            " WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[]) ORDER BY day DESC, project_id",
-            [list(project_ids), list(run_ids)],
-        )
+        cursor.execute(query, [list(project_ids), list(run_ids)])
         return {run_id: Place(*place) for run_id, *place in reversed(cursor.fetchall())}
 
 

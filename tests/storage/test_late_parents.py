@@ -107,6 +107,16 @@ def test_a_child_whose_parent_does_not_come_is_shown_as_a_trace_of_its_own(
     assert places() == {child.id: (CHILD_START.date(), root.id)}
 
 
+def test_a_child_of_a_root_that_has_not_come_joins_the_trace_that_has_begun(
+    workspace: Workspace, root: RunOperation
+) -> None:
+    accept(workspace, make_run(root, after_seconds=1))
+    child = bare(root)
+    accept(workspace, child)
+    drain_all()
+    assert places()[child.id] == (ROOT_START.date(), root.id)
+
+
 def test_a_late_parent_takes_its_child_into_its_trace_and_day(
     workspace: Workspace, root: RunOperation
 ) -> None:
@@ -429,7 +439,7 @@ def everything(workspace: Workspace) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(hand_written())
 def test_any_order_split_and_delay_ends_as_all_in_order_at_once(
