@@ -271,7 +271,7 @@ def _resolve_projects(workspace_id: UUID, decoded: DecodedRequest) -> None:
     dead = dead_projects(workspace_id, unknown) if unknown else frozenset()
     for item in items:
         if item.project_id in dead:
-            item.project = None  # the id wins over a name: it follows its project, the drain drops it
+            item.project = None  # the id wins over a name; the drain drops what its project holds
             continue
         if item.project_id is not None and item.project_id not in known:
             item.project = item.project or str(item.project_id)
