@@ -214,7 +214,10 @@ class _Write:
         """
         if not has_provisional(self.project_id):
             return
-        here = {run.row.id: (run.row.day, run.row.trace_id) for run in self.runs}
+        here: dict[UUID, TraceKey] = {}
+        for item in sorted(self.operations, key=_how_well_placed):
+            if item.day is not None and item.trace_id is not None:
+                here[item.id] = (item.day, item.trace_id)
         ids = {*here, *(trace_id for _, trace_id in self.heard_at)}
         found = find_provisional(self.project_id, ids)
         moved = {key: to for key, to in found.items() if to is not None and key in self.heard_at}
@@ -238,7 +241,7 @@ class _Write:
         place = placing.find_places([self.project_id], [run_id])[run_id]
         source = (place.day, place.trace_id)
         is_guess = find_provisional(self.project_id, [place.trace_id]).get(source, key) is None
-        return {source: key} if is_guess else {}
+        return {source: key} if is_guess and source != key else {}
 
     def _note_guesses(self, due_at: datetime) -> None:
         """Note what is guessed still, and have it looked at again: who knows better may be on its way."""
@@ -262,6 +265,15 @@ class _Write:
             cursor.execute(
                 "SELECT pg_notify(%s, text) FROM unnest(%s::text[]) AS text", [CHANNEL, texts]
             )
+
+
+def _how_well_placed(operation: RunOperation) -> tuple[bool, bool, bool]:
+    """Rank operations by what they know of their place: one that says little may lie where its run was guessed."""
+    return (
+        operation.dotted_order is not None,
+        operation.trace_id != operation.id,
+        not operation.is_provisional,
+    )
 
 
 def _is_surely_root(operation: RunOperation) -> bool:

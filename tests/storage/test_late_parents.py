@@ -162,6 +162,18 @@ def test_an_update_that_was_stored_alone_joins_its_run(
     assert query("SELECT count(*) FROM dead_letter") == [(0,)]
 
 
+def test_an_update_that_was_placed_by_a_guess_follows_its_run_when_both_are_written_at_once(
+    workspace: Workspace, root: RunOperation
+) -> None:
+    late(workspace, bare(root))
+    accept(workspace, bare_update(root, end_time=CHILD_START))
+    drain_lane(workspace.id)  # into the day of the child
+    accept(workspace, root)
+    drain_all()
+    assert traces() == [(root.id, ROOT_START.date(), 2, True)]
+    assert query("SELECT status FROM run WHERE id = %s", root.id) == [("success",)]
+
+
 def test_a_run_that_was_placed_by_a_guess_is_moved_to_where_it_says_it_is(
     workspace: Workspace, root: RunOperation
 ) -> None:
