@@ -31,7 +31,7 @@ from tests.factories import START, make_run, store_runs
 pytestmark = pytest.mark.django_db
 
 PARTITIONED = {"run", "trace", "payload", "attachment", "trace_terms"}
-HOT = PARTITIONED | {"feedback", "inbox", "dead_letter", "follow_up"}
+HOT = PARTITIONED | {"feedback", "inbox", "dead_letter", "follow_up", "provisional_trace"}
 
 
 def query(statement: str, *params: Any) -> list[tuple[Any, ...]]:
