@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 
@@ -124,6 +125,64 @@ def test_every_acknowledged_run_is_stored_once_whatever_is_killed(runwood: Any) 
     assert totals == (RUNS // RUNS_PER_TRACE, RUNS, RUNS, True)
     assert buried == (0,)
     assert statuses <= {0, 202, 503}
+
+
+def test_a_worker_that_is_killed_between_the_move_to_a_late_parent_and_its_write_loses_nothing(
+    runwood: Any,
+) -> None:
+    root, step, child, judgement = (str(uuid.uuid4()) for _ in range(4))
+    headers, dsn = {"x-api-key": runwood.api_key("ingest")}, runwood.dsn
+    with psycopg.connect(dsn, autocommit=True) as database, psycopg.connect(dsn) as blocker:
+
+        def has(query: str, *parameters: str) -> bool:
+            return bool(database.execute(f"SELECT EXISTS ({query})", parameters).fetchone()[0])
+
+        alone = run_of(child, parent_run_id=step)
+        assert requests.post(f"{runwood.url}/runs", json=alone, headers=headers).status_code == 202
+        database.execute(
+            "UPDATE inbox SET received_at = received_at - interval '2 minutes', not_before = NULL"
+        )
+        wait_until(lambda: has("SELECT 1 FROM provisional_trace WHERE trace_id = %s", step))
+        # the write of the parent, and not the move, waits for the end of this transaction
+        blocker.execute(
+            "INSERT INTO feedback (project_id, id, created_at, modified_at, key)"
+            " SELECT project_id, %s, now(), now(), 'k' FROM run WHERE id = %s",
+            [judgement, child],
+        )
+        orders = [f"20261124T120000000000Z{root}", f"20261124T120000000000Z{step}"]
+        place = {"trace_id": root, "dotted_order": ".".join(orders), "parent_run_id": root}
+        parts = {
+            f"post.{root}": run_of(root, trace_id=root, dotted_order=orders[0]),
+            f"post.{step}": run_of(step, **place),
+            f"feedback.{judgement}": {"key": "k", "run_id": step},
+        }
+        files = {name: (None, json.dumps(part), "application/json") for name, part in parts.items()}
+        answer = requests.post(f"{runwood.url}/runs/multipart", files=files, headers=headers)
+        assert answer.status_code == 202
+        wait_until(
+            lambda: has(
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO feedback%%'"
+            )
+        )
+        assert not has("SELECT 1 FROM run WHERE id = %s", step)
+        assert has("SELECT 1 FROM run WHERE id = %s AND trace_id = %s", child, root)  # moved
+        for pid in runwood.pids()["worker"]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        blocker.rollback()
+        wait_until(lambda: not has("SELECT 1 FROM inbox"))
+        assert database.execute(
+            "SELECT run_count, has_root FROM trace WHERE id = ANY(%s)", [[root, step, child]]
+        ).fetchall() == [(3, True)]
+        assert has("SELECT 1 FROM feedback WHERE id = %s AND run_id = %s", judgement, step)
+
+
+def run_of(run_id: str, **fields: str) -> dict[str, Any]:
+    """Return a run of the project that what is placed by a guess goes to."""
+    start = "2026-11-24T12:00:00+00:00"
+    named = {"id": run_id, "name": "run", "run_type": "chain", "session_name": "default"}
+    return named | {"start_time": start, "end_time": start, "inputs": {}} | fields
 
 
 def wait_until(condition: Any) -> None:
