@@ -451,7 +451,10 @@ def everything(workspace: Workspace) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    derandomize=False,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(hand_written())
 def test_any_order_split_and_delay_ends_as_all_in_order_at_once(
