@@ -216,7 +216,7 @@ class _Write:
             return
         here: dict[UUID, TraceKey] = {}
         for item in sorted(self.operations, key=_how_well_placed):
-            if item.day is not None and item.trace_id is not None:
+            if item.day is not None and item.trace_id is not None and _knows_its_place(item):
                 here[item.id] = (item.day, item.trace_id)
         ids = {*here, *(trace_id for _, trace_id in self.heard_at)}
         found = find_provisional(self.project_id, ids)
@@ -225,7 +225,7 @@ class _Write:
             raise PlaceChanged(moved, {})
         guesses = {key for key, to in found.items() if to is None}
         moves = {key: here[key[1]] for key in guesses if here.get(key[1], key) != key}
-        if stranger is not None and not moves:
+        if stranger in here and not moves:
             moves = self._moves_of(stranger, here[stranger])
         if moves:
             raise PlaceChanged({}, moves, self._guesses())
@@ -273,6 +273,15 @@ def _how_well_placed(operation: RunOperation) -> tuple[bool, bool, bool]:
         operation.dotted_order is not None,
         operation.trace_id != operation.id,
         not operation.is_provisional,
+    )
+
+
+def _knows_its_place(operation: RunOperation) -> bool:
+    """Whether a place is more than that of a guess at this very run, which an update by id alone is given."""
+    return (
+        operation.dotted_order is not None
+        or operation.trace_id != operation.id
+        or _is_surely_root(operation)
     )
 
 

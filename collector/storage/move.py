@@ -95,10 +95,12 @@ def move_if_late(project_id: UUID, trace_id: UUID, day: date) -> bool:
     Two transactions that see nothing of each other, one with the parent and one with the child, leave this to do.
     """
     source = (day, trace_id)
-    if find_provisional(project_id, [trace_id]).get(source, source) is not None:
+    found = find_provisional(project_id, [trace_id])
+    if found.get(source, source) is not None:
         return False  # is none, or has moved
     places = raw_connection().execute(PLACES, [project_id, trace_id]).fetchall()
-    target = next((place for place in places if place != source), None)
+    # a guess at the same run in another day knows no better
+    target = next((place for place in places if place not in found), None)
     if target is None:
         return False
     try:

@@ -81,7 +81,8 @@ def bare(parent: RunOperation, **fields: Any) -> RunOperation:
 
 
 def bare_update(run: RunOperation, **fields: Any) -> RunOperation:
-    return RunOperation(id=run.id, is_update=True, received_at=datetime.now(UTC), **fields)
+    values: dict[str, Any] = {"received_at": datetime.now(UTC)} | fields
+    return RunOperation(id=run.id, is_update=True, **values)
 
 
 def places() -> dict[UUID, tuple[date, UUID]]:
@@ -380,6 +381,19 @@ def test_moves_beside_workers_neither_deadlock_nor_lose_a_run(
     assert errors == []
     assert traces() == [(root.id, ROOT_START.date(), 25, True)]
     assert query("SELECT DISTINCT status FROM run") == [("success",)]
+
+
+def test_an_update_by_id_alone_draws_no_guess_into_the_day_of_another_guess(
+    workspace: Workspace,
+) -> None:
+    root = make_run(id=uuid.uuid4(), start_time=ROOT_START, project=DEFAULT_PROJECT)
+    step = make_run(root, after_seconds=1)
+    late(workspace, bare(root), bare_update(step, trace_id=root.id, received_at=ROOT_START))
+    assert {day for day, _ in places().values()} == {ROOT_START.date(), CHILD_START.date()}
+    late(workspace, bare_update(root))
+    accept(workspace, root, step)
+    drain_all()
+    assert set(places().values()) == {(ROOT_START.date(), root.id)}
 
 
 # --- Any order, split and delay ---------------------------------------------------------------------
