@@ -4,7 +4,8 @@ import os
 
 import pytest
 from peer import Peer
-from runwood import RunwoodCallbackHandler, log, process, sender
+from runwood import RunwoodCallbackHandler, log, process
+from runwood.sending import sender
 
 OWN_SETTINGS = ("RUNWOOD_ENDPOINT", "RUNWOOD_API_KEY", "RUNWOOD_PROJECT")
 

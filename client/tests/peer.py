@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import zstandard
-from runwood.operation import merge_bodies
+from runwood.recording.operation import merge_bodies
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableLambda
 from peer import Peer, Request
-from runwood import RunwoodCallbackHandler, delivery
+from runwood import RunwoodCallbackHandler
 from runwood.config import Config
+from runwood.sending import delivery
 from sample_apps import sender_threads, wait_for
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runwood.dotted_order import format_segment, format_time
+from runwood.recording.dotted_order import format_segment, format_time
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "samples" / "dotted_order.json"  # the server's too
 CASES = json.loads(GOLDEN.read_text())["valid"] if GOLDEN.exists() else []

@@ -8,8 +8,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 from runwood import RunwoodCallbackHandler
-from runwood.recorder import MAX_OPEN
-from runwood.run import MAX_EVENTS
+from runwood.recording.recorder import MAX_OPEN
+from runwood.recording.run import MAX_EVENTS
 from sample_apps import SHELF, ScriptedModel, State, broken, calls, says
 
 
@@ -256,7 +256,7 @@ def test_an_end_without_a_start_is_ignored(peer, handler):
 
 
 def test_open_runs_are_bounded(handler, monkeypatch):
-    monkeypatch.setattr("runwood.recorder.MAX_OPEN", 10)
+    monkeypatch.setattr("runwood.recording.recorder.MAX_OPEN", 10)
     for _ in range(25):
         start(handler, "kept")
     assert MAX_OPEN == 20_000
@@ -283,7 +283,7 @@ def test_latency_is_never_negative_when_the_clock_is_set_back(peer, handler, mon
             return datetime(2036, 1, 1, tzinfo=tz)
 
     with monkeypatch.context() as patch:
-        patch.setattr("runwood.run.datetime", NextDecade)
+        patch.setattr("runwood.recording.run.datetime", NextDecade)
         run_id = start(handler, "run")
     handler.on_chain_end({}, run_id=run_id)
     handler.flush()

@@ -33,11 +33,11 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 from langsmith._internal._serde import dumps_json
 from pydantic import BaseModel, Field, SecretStr, computed_field, field_serializer
-from runwood.convert import MAX_ITEMS
-from runwood.encode import encode_body
-from runwood.messages import chat_inputs, llm_outputs
-from runwood.redaction import REDACTED, Redactor
-from runwood.snapshot import MAX_DEPTH, MAX_STRING, Snapshot
+from runwood.sending.encode import encode_body
+from runwood.values.convert import MAX_ITEMS
+from runwood.values.messages import chat_inputs, llm_outputs
+from runwood.values.redaction import REDACTED, Redactor
+from runwood.values.snapshot import MAX_DEPTH, MAX_STRING, Snapshot
 
 
 def snap(value: Any, max_bytes: int = 8 << 20, redact: tuple[str, ...] = ()) -> Any:

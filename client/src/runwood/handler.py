@@ -20,9 +20,9 @@ from langchain_core.tracers.base import BaseTracer
 from runwood import process
 from runwood.config import Config
 from runwood.log import warn
-from runwood.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
-from runwood.outcome import SUCCESS, Outcome, describe_retry, outcome_of
-from runwood.payloads import Payloads, Take
+from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
+from runwood.values.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
+from runwood.values.payloads import Payloads, Take
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

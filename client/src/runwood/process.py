@@ -9,8 +9,8 @@ import threading
 import time
 
 from runwood.config import Config
-from runwood.recorder import Recorder
-from runwood.sender import Sender
+from runwood.recording.recorder import Recorder
+from runwood.sending.sender import Sender
 
 EXIT_SECONDS = 5.0  # the longest that a process is held up at its end
 

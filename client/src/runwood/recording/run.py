@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from runwood.dotted_order import format_segment, format_time
+from runwood.recording.dotted_order import format_segment, format_time
 
 MAX_EVENTS = 1000  # of one run; later ones are counted
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 if TYPE_CHECKING:
-    from runwood.snapshot import Snapshot
+    from runwood.values.snapshot import Snapshot
 
 Converter = Callable[["Snapshot", Any, int], Any]
 

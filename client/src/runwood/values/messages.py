@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
     from pydantic.fields import FieldInfo
 
-    from runwood.snapshot import Snapshot
+    from runwood.values.snapshot import Snapshot
 
 _MAX_CLASSES = 512
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from runwood.operation import Operation
+from runwood.recording.operation import Operation
 
 # An end is worth more than a start: it may still come when starts are refused, without its payloads.
 END_RESERVE = 1.25

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from runwood.convert import MAX_REPR, kind_name
-from runwood.redaction import Redactor
-from runwood.snapshot import Snapshot
+from runwood.values.convert import MAX_REPR, kind_name
+from runwood.values.redaction import Redactor
+from runwood.values.snapshot import Snapshot
 from runwood.version import __version__
 
 if TYPE_CHECKING:
     from runwood.config import Config
-    from runwood.run import OpenRun
+    from runwood.recording.run import OpenRun
 
 Take = Callable[[Snapshot], Any]
 

@@ -23,10 +23,10 @@ from typing import Any
 import orjson
 
 from runwood.config import Config
-from runwood.encode import Compressor, EncodedRun, build_body
 from runwood.log import warn
-from runwood.losses import Losses
-from runwood.transport import REQUEST_SECONDS, Answer, Transport
+from runwood.sending.encode import Compressor, EncodedRun, build_body
+from runwood.sending.losses import Losses
+from runwood.sending.transport import REQUEST_SECONDS, Answer, Transport
 from runwood.version import __version__
 
 FIRST_PAUSE_SECONDS = 0.5

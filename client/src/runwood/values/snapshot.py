@@ -13,8 +13,8 @@ from itertools import islice
 from math import isfinite
 from typing import Any
 
-from runwood.convert import MAX_ITEMS, converter_for, converters, key_text, kind_name
-from runwood.redaction import REDACTED, Redactor, is_worth_hiding
+from runwood.values.convert import MAX_ITEMS, converter_for, converters, key_text, kind_name
+from runwood.values.redaction import REDACTED, Redactor, is_worth_hiding
 
 MAX_DEPTH = (
     64  # two frames a level: far from the recursion limit, even deep inside an app's own stack

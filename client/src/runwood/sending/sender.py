@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 
 from runwood.config import Config
-from runwood.delivery import Delivery
-from runwood.encode import MAX_BATCH_BYTES, MAX_BATCH_RUNS, cut_batches, encode_operations
 from runwood.log import warn
-from runwood.operation import Operation
-from runwood.waiting import WaitingOperations
+from runwood.recording.operation import Operation
+from runwood.sending.delivery import Delivery
+from runwood.sending.encode import MAX_BATCH_BYTES, MAX_BATCH_RUNS, cut_batches, encode_operations
+from runwood.sending.waiting import WaitingOperations
 
 GATHER_SECONDS = (
     0.25  # a run that ends within it is sent once, and a live trace is half a second old

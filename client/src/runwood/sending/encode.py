@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from runwood.operation import PAYLOAD_FIELDS, Operation
+from runwood.recording.operation import PAYLOAD_FIELDS, Operation
 
 # The server announces 100 runs; a body of this size takes it some milliseconds. Over it a body is cut.
 MAX_BATCH_RUNS = 100

@@ -15,10 +15,10 @@ import time
 from typing import Any, Protocol
 from uuid import UUID
 
-from runwood import parents
-from runwood.operation import BARE_SIZE, Operation
-from runwood.outcome import PAUSED, Outcome
-from runwood.run import OpenRun
+from runwood.recording import parents
+from runwood.recording.operation import BARE_SIZE, Operation
+from runwood.recording.outcome import PAUSED, Outcome
+from runwood.recording.run import OpenRun
 
 MAX_OPEN = (
     20_000  # then the oldest is closed as incomplete: a generator kept and never read stays open

@@ -1,0 +1,3 @@
+"""Operations on their way to the server: bounded, batched, retried."""
+
+from __future__ import annotations
