@@ -7,6 +7,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
+from peer import status_of
 from runwood import RunwoodCallbackHandler
 from runwood.recording.recorder import MAX_OPEN
 from runwood.recording.run import MAX_EVENTS
@@ -126,6 +127,31 @@ def test_an_interrupt_is_no_error_and_shows_what_it_asks(peer, handler):
     run = peer.named("ask")
     assert (peer.status("ask"), run.get("error")) == ("interrupted", None)
     assert run["outputs"]["__interrupt__"][0]["value"] == "may I?"
+
+
+@pytest.mark.parametrize("when", ["interrupt_before", "interrupt_after"])
+def test_a_graph_that_stops_beside_a_node_waits_and_is_no_success(peer, when):
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.graph import END, START, StateGraph
+
+    graph = StateGraph(State)
+    graph.add_node("first", lambda state: {"text": "1"})
+    graph.add_node("second", lambda state: {"text": "2"})
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "second")
+    graph.add_edge("second", END)
+    nodes = {"interrupt_before": ["second"], "interrupt_after": ["first"]}[when]
+    app = graph.compile(checkpointer=InMemorySaver(), name="flow", **{when: nodes})
+    handler = RunwoodCallbackHandler(peer.url, "key", "tests")
+    config = {"callbacks": [handler], "configurable": {"thread_id": "7"}}
+    app.invoke({"text": "0"}, config)
+    app.invoke(None, config)
+    assert handler.flush()
+    flows = [run for run in peer.runs.values() if run["name"] == "flow"]
+    assert [status_of(run) for run in sorted(flows, key=lambda run: run["start_time"])] == [
+        "interrupted",
+        "success",
+    ]
 
 
 def test_the_graph_of_an_interrupted_node_waits_too(peer, handler):

@@ -19,6 +19,7 @@ from langchain_core.tracers.base import BaseTracer
 
 from runwood import process
 from runwood.config import Config
+from runwood.graph import with_graph_events
 from runwood.log import warn
 from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
 from runwood.values.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
@@ -70,6 +71,10 @@ class RunwoodCallbackHandler(BaseTracer):
 
     run_inline = True
     raise_error = False
+
+    def __new__(cls, *_: Any, **__: Any) -> RunwoodCallbackHandler:
+        """Return an instance that gets LangGraph's lifecycle events too, where there is LangGraph."""
+        return super().__new__(with_graph_events(cls))
 
     def __init__(
         self,
@@ -255,6 +260,22 @@ class RunwoodCallbackHandler(BaseTracer):
     def on_agent_finish(self, finish: Any, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record a classic agent's last word."""
         self._event(run_id, "agent_finish", {"finish": finish})
+
+    # --- of LangGraph's own: see runwood.graph ----------------------------------------------------
+    @_guarded
+    def on_interrupt(self, event: Any) -> Any:
+        """Record that a graph waits: before or after a node, or for an answer."""
+        run = self._recorder.find(event.run_id)
+        if run is not None:
+            run.has_paused_node = True
+            run.add_event("graph_interrupt", kwargs={"status": str(event.status)})
+
+    @_guarded
+    def on_resume(self, event: Any) -> Any:
+        """Record that a graph goes on from where it waited."""
+        run = self._recorder.find(event.run_id)
+        if run is not None:
+            run.add_event("graph_resume", kwargs={"checkpoint_id": str(event.checkpoint_id)})
 
     # --- inside -----------------------------------------------------------------------------------
     def _start(
