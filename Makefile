@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/client/src
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev browser javascript up demo test test-fast lint format typecheck bench compatibility screenshots compose-check lock clean
+.PHONY: help install install-dev browser javascript up demo test test-fast lint format typecheck bench compatibility conformance screenshots compose-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench: install-dev ## measure ingest and reading (docs/performance.md); a quarte
 
 compatibility: install-dev javascript ## run the clients' real packages, and write docs/compatibility.md
 	@$(BIN)/python -m pytest tests/contract --write-compatibility
+
+conformance: install-dev ## run the client's workloads under each langchain-core, and write docs/conformance.md
+	@$(BIN)/python -m scripts.conformance
 
 screenshots: install-dev browser ## take the pictures in docs/img
 	@$(BIN)/python -m scripts.screenshots
