@@ -33,7 +33,9 @@ TREE = [
 def langsmith_tracer(peer: Any, _: Any) -> Any:
     from langsmith import Client
 
-    return LangChainTracer(client=Client(api_url=f"{peer.url}/other", api_key="k"))
+    return LangChainTracer(
+        client=Client(api_url=f"{peer.url}/other", api_key="k", auto_batch_tracing=False)
+    )
 
 
 def langfuse_handler(peer: Any, _: Any) -> Any:
