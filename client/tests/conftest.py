@@ -7,14 +7,12 @@ from peer import Peer
 from runwood import RunwoodCallbackHandler, log, process
 from runwood.sending import sender
 
-OWN_SETTINGS = ("RUNWOOD_ENDPOINT", "RUNWOOD_API_KEY", "RUNWOOD_PROJECT")
-
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch):
     """Take away the settings of the developer's shell: LangSmith itself must stay silent here."""
     for name in list(os.environ):
-        if name.startswith(("LANGSMITH_", "LANGCHAIN_")) or name in OWN_SETTINGS:
+        if name.startswith(("LANGSMITH_", "LANGCHAIN_", "RUNWOOD_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")  # where a test does switch it on
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from runwood.config import is_on
 from runwood.handler import RunwoodCallbackHandler
+from runwood.scope import tracing
 from runwood.version import __version__
 
-__all__ = ["RunwoodCallbackHandler", "__version__"]
+__all__ = ["RunwoodCallbackHandler", "__version__", "tracing"]
+
+if is_on("RUNWOOD_TRACING"):
+    import runwood.auto  # noqa: F401  it switches itself on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
 DEFAULT_PROJECT = "default"
+
+_FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Config:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     redact_keys: frozenset[str] = frozenset()
+    sample_rate: float = 1.0  # of traces: a trace is recorded whole or not at all
     max_payload_bytes: int = (
         8 << 20
     )  # of one payload (inputs, outputs, …); the server takes 20 MiB a run
@@ -37,12 +41,14 @@ class Config:
         tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         redact_keys: Iterable[str] = (),
+        sample_rate: float | None = None,
         **limits: int,
     ) -> Config:
         """Return the settings that hold, the environment considered.
 
         Raises:
-            ValueError: the endpoint is not an HTTP address.
+            ValueError: the endpoint is not an HTTP address, or the sample rate is not between
+                0 and 1.
         """
         return cls(
             endpoint=_endpoint(_first(endpoint, "RUNWOOD_ENDPOINT", DEFAULT_ENDPOINT)),
@@ -51,12 +57,32 @@ class Config:
             tags=tuple(tags),
             metadata=dict(metadata or {}),
             redact_keys=frozenset(redact_keys),
+            sample_rate=_sample_rate(sample_rate),
             **limits,
         )
 
 
+def is_on(variable: str) -> bool:
+    """Whether an environment variable is set and does not say no."""
+    return os.environ.get(variable, "").strip().lower() not in _FALSE
+
+
 def _first(argument: str | None, variable: str, default: str) -> str:
     return (argument or os.environ.get(variable) or default).strip()
+
+
+def _sample_rate(argument: float | None) -> float:
+    given = os.environ.get("RUNWOOD_SAMPLE_RATE", "").strip() or 1.0
+    if argument is not None:
+        given = argument
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = math.nan
+    if not 0.0 <= rate <= 1.0:
+        msg = f"sample_rate (or RUNWOOD_SAMPLE_RATE) must be between 0 and 1, got {given!r}"
+        raise ValueError(msg)
+    return rate
 
 
 def _endpoint(text: str) -> str:

@@ -22,6 +22,7 @@ from runwood.config import Config
 from runwood.graph import with_graph_events
 from runwood.log import warn
 from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
+from runwood.scope import current_scope
 from runwood.values.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
 from runwood.values.payloads import Payloads, Take
 
@@ -57,6 +58,8 @@ class RunwoodCallbackHandler(BaseTracer):
         project: what the traces are filed under; default `RUNWOOD_PROJECT`, else `default`.
         tags: added to every trace.
         metadata: added to every trace.
+        sample_rate: the part of all traces that is recorded, 0 to 1; default `RUNWOOD_SAMPLE_RATE`,
+            else 1. A trace is recorded whole or not at all.
         redact_keys: keys, in any spelling, whose values are hidden besides the usual secrets.
         max_payload_bytes: longer inputs and outputs are cut; the run is kept.
         max_queue_items: how many operations are held while the server is away; beyond it new ones
@@ -66,7 +69,7 @@ class RunwoodCallbackHandler(BaseTracer):
     Handlers of one server share a queue and a sender, so making one per request is fine.
 
     Raises:
-        ValueError: the endpoint is not an HTTP address.
+        ValueError: the endpoint is not an HTTP address, or the sample rate is not between 0 and 1.
     """
 
     run_inline = True
@@ -84,6 +87,7 @@ class RunwoodCallbackHandler(BaseTracer):
         *,
         tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        sample_rate: float | None = None,
         redact_keys: Iterable[str] = (),
         max_payload_bytes: int = Config.max_payload_bytes,
         max_queue_items: int = Config.max_queue_items,
@@ -96,6 +100,7 @@ class RunwoodCallbackHandler(BaseTracer):
             project=project,
             tags=tags,
             metadata=metadata,
+            sample_rate=sample_rate,
             redact_keys=redact_keys,
             max_payload_bytes=max_payload_bytes,
             max_queue_items=max_queue_items,
@@ -289,13 +294,14 @@ class RunwoodCallbackHandler(BaseTracer):
         parent_id, tags = details.pop("parent_run_id", None), details.pop("tags", None)
         metadata, name = details.pop("metadata", None), details.pop("name", None)
         name = name or _name(serialized) or "Unnamed"
-        run = self._recorder.open(run_id, parent_id, name, run_type, tags)
+        run = self._recorder.open(run_id, parent_id, name, run_type, tags, self.config.sample_rate)
         if run is None:
             return
         if run_type != "chain":
             self._recorder.watch_task(run)
-        if run.parent_id is None and self.config.tags:
-            run.tags = list(dict.fromkeys([*run.tags, *self.config.tags]))
+        if run.parent_id is None:
+            added = (*self.config.tags, *current_scope().tags)
+            run.tags = list(dict.fromkeys([*run.tags, *added])) if added else run.tags
         fields, size = self._payloads.of_start(run, take_inputs, serialized, metadata, details)
         self._recorder.send_start(run, fields, size)
 

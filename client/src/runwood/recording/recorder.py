@@ -12,13 +12,15 @@ import asyncio
 import os
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from runwood.recording import parents
 from runwood.recording.operation import BARE_SIZE, Operation
 from runwood.recording.outcome import PAUSED, Outcome
 from runwood.recording.run import OpenRun
+from runwood.recording.sampling import is_sampled
+from runwood.scope import current_scope
 
 MAX_OPEN = (
     20_000  # then the oldest is closed as incomplete: a generator kept and never read stays open
@@ -28,6 +30,15 @@ MAX_REMEMBERED = 512  # ended parents and runs closed on suspicion, for what sti
 
 # What open runs below an ended one get: they were stopped with it, or they are just not heard of.
 _STATUS_BELOW = {"cancelled": "cancelled", "interrupted": "interrupted"}
+
+
+class _Place(NamedTuple):
+    """What a child needs to know of a run that has ended."""
+
+    trace_id: str
+    dotted_order: str
+    project: str
+    is_recorded: bool
 
 
 class Outlet(Protocol):
@@ -49,7 +60,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._open: dict[UUID, OpenRun] = {}  # in the order of their starts
         self._closed_early: dict[UUID, OpenRun] = {}  # a real end may still come and corrects
-        self._places: dict[UUID, tuple[str, str]] = {}  # of ended runs that had children
+        self._places: dict[UUID, _Place] = {}  # of ended runs that had children
 
     @property
     def open_count(self) -> int:
@@ -62,9 +73,15 @@ class Recorder:
 
     # --- start ------------------------------------------------------------------------------------
     def open(
-        self, run_id: UUID, parent_id: UUID | None, name: str, run_type: str, tags: list[str] | None
+        self,
+        run_id: UUID,
+        parent_id: UUID | None,
+        name: str,
+        run_type: str,
+        tags: list[str] | None,
+        sample_rate: float = 1.0,
     ) -> OpenRun | None:
-        """Return the new run, in its place; None for one that has started already."""
+        """Return the new run, in its place; None for one that has started already, or is not recorded."""
         run = OpenRun(run_id, name, run_type, os.getpid())
         if tags:
             run.tags = list(tags)
@@ -76,16 +93,10 @@ class Recorder:
                 run.is_parent_inferred = parent_id in self._open
                 if not run.is_parent_inferred:
                     parent_id = None
-            if parent_id is not None:
-                run.place(parent_id, self._placement(parent_id))
-                parent = self._open.get(parent_id)
-                if parent is not None:
-                    if parent.children is None:
-                        parent.children = set()
-                    parent.children.add(run_id)
+            self._settle(run, parent_id, sample_rate)
             self._open[run_id] = run
             self._close_oldest(run.started)
-        return run
+        return run if run.is_recorded else None
 
     def send_start(self, run: OpenRun, payloads: dict[str, Any], size: int) -> None:
         """Send the create of a run."""
@@ -119,7 +130,8 @@ class Recorder:
     # --- middle -----------------------------------------------------------------------------------
     def find(self, run_id: UUID) -> OpenRun | None:
         """Return a run that has not really ended."""
-        return self._open.get(run_id) or self._closed_early.get(run_id)
+        run = self._open.get(run_id) or self._closed_early.get(run_id)
+        return run if run is not None and run.is_recorded else None
 
     # --- end --------------------------------------------------------------------------------------
     def close(self, run_id: UUID, outcome: Outcome) -> OpenRun | None:
@@ -131,6 +143,9 @@ class Recorder:
             self._leave(run)
             if outcome.status == "interrupted":
                 self._pause_graph(run)
+        if not run.is_recorded:
+            self._close_below(run, "incomplete", time.monotonic())
+            return None
         return run
 
     def send_end(self, run: OpenRun, outcome: Outcome, payloads: dict[str, Any], size: int) -> None:
@@ -150,10 +165,8 @@ class Recorder:
         is_taken = self._put(run, body, size + 80 * len(run.events), is_update=True)
         if run.was_refused or not is_taken:
             lost = "ends" if not run.was_refused else "payloads" if is_taken else "runs"
-            self.outlet.count_lost(self.project, lost)
-        for child_id in run.children or ():
-            status = _STATUS_BELOW.get(outcome.status, "incomplete")
-            self._close_early(child_id, status, "its parent ended", ended)
+            self.outlet.count_lost(run.project, lost)
+        self._close_below(run, _STATUS_BELOW.get(outcome.status, "incomplete"), ended)
 
     def sweep(self) -> None:
         """Send every run that this process has open as incomplete: it is about to end."""
@@ -166,11 +179,27 @@ class Recorder:
             self._send_early(run, "incomplete", "the process ended", time.monotonic())
 
     # --- inside -----------------------------------------------------------------------------------
-    def _placement(self, parent_id: UUID) -> tuple[str, str] | None:
-        parent = self._open.get(parent_id) or self._closed_early.get(parent_id)
-        if parent is not None:
-            return parent.trace_id, parent.dotted_order
-        return self._places.get(parent_id) or parents.langsmith_placement(parent_id)
+    def _settle(self, run: OpenRun, parent_id: UUID | None, sample_rate: float) -> None:
+        """Give a run its place, its project, and whether it is recorded: as its trace, where it is in one."""
+        scope = current_scope()
+        parent = None if parent_id is None else self._place_of(parent_id)
+        if parent_id is not None and parent is not None:
+            run.place(parent_id, (parent.trace_id, parent.dotted_order))
+            run.project = parent.project
+            run.is_recorded = scope.is_enabled and parent.is_recorded
+        else:
+            if parent_id is not None:
+                run.place(parent_id, parents.langsmith_placement(parent_id))
+            run.project = scope.project or self.project
+            run.is_recorded = scope.is_enabled and is_sampled(run.trace_id, sample_rate)
+        above = None if parent_id is None else self._open.get(parent_id)
+        if above is not None:
+            if above.children is None:
+                above.children = set()
+            above.children.add(run.id)
+
+    def _place_of(self, run_id: UUID) -> _Place | OpenRun | None:
+        return self._open.get(run_id) or self._closed_early.get(run_id) or self._places.get(run_id)
 
     def _leave(self, run: OpenRun) -> None:
         if run.parent_id is not None:
@@ -178,10 +207,15 @@ class Recorder:
             if parent is not None and parent.children is not None:
                 parent.children.discard(run.id)
         if run.children is not None:
-            _remember(self._places, run.id, (run.trace_id, run.dotted_order))
+            place = _Place(run.trace_id, run.dotted_order, run.project, run.is_recorded)
+            _remember(self._places, run.id, place)
         if run.task is not None:
             run.task.remove_done_callback(run.task_done)
             run.task = run.task_done = None
+
+    def _close_below(self, run: OpenRun, status: str, at: float) -> None:
+        for child_id in run.children or ():
+            self._close_early(child_id, status, "its parent ended", at)
 
     def _pause_graph(self, node: OpenRun) -> None:
         """Remember that a node waits: its graph will end with an ordinary `on_chain_end`."""
@@ -204,6 +238,8 @@ class Recorder:
 
     def _send_early(self, run: OpenRun, status: str, note: str, at: float) -> None:
         """Send an end that was concluded. One without end_time ranks below any real end."""
+        if not run.is_recorded:
+            return
         body = self._identity(run)
         body["status"] = status
         moment = run.time_at(at)
@@ -227,7 +263,7 @@ class Recorder:
             "name": run.name,
             "run_type": run.run_type,
             "start_time": run.start_text,
-            "session_name": self.project,
+            "session_name": run.project,
         }
         if run.parent_id is not None:
             body["parent_run_id"] = str(run.parent_id)
@@ -243,9 +279,7 @@ class Recorder:
 
     def _put(self, run: OpenRun, body: dict[str, Any], size: int, *, is_update: bool) -> bool:
         return self.outlet.put(
-            Operation(
-                run.id_text, body, size + BARE_SIZE, project=self.project, is_update=is_update
-            )
+            Operation(run.id_text, body, size + BARE_SIZE, project=run.project, is_update=is_update)
         )
 
 

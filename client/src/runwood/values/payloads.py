@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from runwood.scope import current_scope
 from runwood.values.convert import MAX_REPR, kind_name
 from runwood.values.redaction import Redactor
 from runwood.values.snapshot import Snapshot
@@ -55,8 +56,9 @@ class Payloads:
         if (
             run.parent_id is None or run.trace_id == run.id_text
         ):  # a root as far as this process knows
-            if self._config.metadata:
-                extra["metadata"] = {**self._config.metadata, **(metadata or {})}
+            added = {**self._config.metadata, **current_scope().metadata}
+            if added:
+                extra["metadata"] = {**added, **(metadata or {})}
             extra["runtime"] = runtime()
         if run.is_parent_inferred:
             extra["runwood"] = {"parent": "inferred from the context"}

@@ -1,0 +1,58 @@
+"""What holds for the traces that start in a part of the app: `with runwood.tracing(project="checkout"):`.
+
+A scope is a context variable, so it reaches awaited code, tasks and LangChain's own threads, and no other
+request. It is looked at when a run starts; the runs below take the project of the trace they are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The settings that hold for traces that start here, beside those of the handler."""
+
+    project: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_enabled: bool = True
+
+
+_scope: ContextVar[Scope] = ContextVar("runwood_scope", default=Scope())  # noqa: B039  it is frozen
+
+
+def current_scope() -> Scope:
+    """Return the scope of the running code."""
+    return _scope.get()
+
+
+@contextmanager
+def tracing(
+    project: str | None = None,
+    *,
+    tags: Iterable[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    enabled: bool | None = None,
+) -> Iterator[None]:
+    """Set the project, add tags and metadata to the traces that start inside, or record nothing there.
+
+    Scopes nest: what an inner one does not say is as outside. What starts inside a scope with
+    `enabled=False` is not recorded, also where it belongs to a trace that is.
+    """
+    outer = _scope.get()
+    inner = Scope(
+        project=project or outer.project,
+        tags=tuple(dict.fromkeys((*outer.tags, *tags))),
+        metadata={**outer.metadata, **(metadata or {})},
+        is_enabled=outer.is_enabled if enabled is None else enabled,
+    )
+    token = _scope.set(inner)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
