@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runwood.values.hiding import Hide, Redact, Rule, compile_rules
+
 DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
 DEFAULT_PROJECT = "default"
 
@@ -24,6 +26,9 @@ class Config:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     redact_keys: frozenset[str] = frozenset()
+    redact: tuple[Rule, ...] = ()
+    hide_inputs: Hide = False
+    hide_outputs: Hide = False
     sample_rate: float = 1.0  # of traces: a trace is recorded whole or not at all
     max_payload_bytes: int = (
         8 << 20
@@ -41,13 +46,16 @@ class Config:
         tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         redact_keys: Iterable[str] = (),
+        redact: Redact | Iterable[Redact] = (),
+        hide_inputs: Hide | None = None,
+        hide_outputs: Hide | None = None,
         sample_rate: float | None = None,
         **limits: int,
     ) -> Config:
         """Return the settings that hold, the environment considered.
 
         Raises:
-            ValueError: the endpoint is not an HTTP address, or the sample rate is not between
+            ValueError: the endpoint is not an HTTP address, a pattern is none, or the sample rate is not between
                 0 and 1.
         """
         return cls(
@@ -57,6 +65,9 @@ class Config:
             tags=tuple(tags),
             metadata=dict(metadata or {}),
             redact_keys=frozenset(redact_keys),
+            redact=compile_rules(redact),
+            hide_inputs=is_on("RUNWOOD_HIDE_INPUTS") if hide_inputs is None else hide_inputs,
+            hide_outputs=is_on("RUNWOOD_HIDE_OUTPUTS") if hide_outputs is None else hide_outputs,
             sample_rate=_sample_rate(sample_rate),
             **limits,
         )

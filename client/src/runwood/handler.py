@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from runwood.graph import with_graph_events
 from runwood.log import warn
 from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
 from runwood.scope import current_scope
+from runwood.values.hiding import Hide, Redact
 from runwood.values.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
 from runwood.values.payloads import Payloads, Take
 
@@ -61,6 +63,11 @@ class RunwoodCallbackHandler(BaseTracer):
         sample_rate: the part of all traces that is recorded, 0 to 1; default `RUNWOOD_SAMPLE_RATE`,
             else 1. A trace is recorded whole or not at all.
         redact_keys: keys, in any spelling, whose values are hidden besides the usual secrets.
+        redact: patterns whose matches are masked, and functions of a string that return what is recorded
+            in its place: in payloads, metadata, events and errors.
+        hide_inputs: leave inputs out, or record what a function of them returns; default
+            `RUNWOOD_HIDE_INPUTS`.
+        hide_outputs: the same of outputs and of the app's own events; `RUNWOOD_HIDE_OUTPUTS`.
         max_payload_bytes: longer inputs and outputs are cut; the run is kept.
         max_queue_items: how many operations are held while the server is away; beyond it new ones
             are dropped, and the server is told how many.
@@ -69,7 +76,8 @@ class RunwoodCallbackHandler(BaseTracer):
     Handlers of one server share a queue and a sender, so making one per request is fine.
 
     Raises:
-        ValueError: the endpoint is not an HTTP address, or the sample rate is not between 0 and 1.
+        ValueError: the endpoint is not an HTTP address, a pattern is none, or the sample rate is not between
+            0 and 1.
     """
 
     run_inline = True
@@ -89,6 +97,9 @@ class RunwoodCallbackHandler(BaseTracer):
         metadata: Mapping[str, Any] | None = None,
         sample_rate: float | None = None,
         redact_keys: Iterable[str] = (),
+        redact: Redact | Iterable[Redact] = (),
+        hide_inputs: Hide | None = None,
+        hide_outputs: Hide | None = None,
         max_payload_bytes: int = Config.max_payload_bytes,
         max_queue_items: int = Config.max_queue_items,
         max_queue_bytes: int = Config.max_queue_bytes,
@@ -102,6 +113,9 @@ class RunwoodCallbackHandler(BaseTracer):
             metadata=metadata,
             sample_rate=sample_rate,
             redact_keys=redact_keys,
+            redact=redact,
+            hide_inputs=hide_inputs,
+            hide_outputs=hide_outputs,
             max_payload_bytes=max_payload_bytes,
             max_queue_items=max_queue_items,
             max_queue_bytes=max_queue_bytes,
@@ -321,6 +335,8 @@ class RunwoodCallbackHandler(BaseTracer):
         inputs = details.get("inputs")
         take_inputs = None if inputs is None else _wrapped("input", inputs)
         extra = {} if response is None else self._usage(response)
+        if outcome.error is not None and self.config.redact:
+            outcome = replace(outcome, error=self._payloads.of_error(outcome.error))
         fields, size = self._payloads.of_end(run, take_outputs, take_inputs, extra)
         self._recorder.send_end(run, outcome, fields, size)
 
@@ -337,7 +353,7 @@ class RunwoodCallbackHandler(BaseTracer):
     def _event(self, run_id: UUID, name: str, details: dict[str, Any]) -> None:
         run = self._recorder.find(run_id)
         if run is not None:
-            run.add_event(name, kwargs=self._payloads.copy(details))
+            run.add_event(name, kwargs=self._payloads.of_event(name, details))
 
     def _persist_run(self, run: Run) -> None:
         """Satisfy the base class, which would call it for runs that it never gets to see."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runwood.scope import current_scope
 from runwood.values.convert import MAX_REPR, kind_name
+from runwood.values.hiding import Hide, hide_payload, redact_text, redact_value
 from runwood.values.redaction import Redactor
 from runwood.values.snapshot import Snapshot
 from runwood.version import __version__
@@ -49,7 +50,7 @@ class Payloads:
         details: Mapping[str, Any],
     ) -> tuple[dict[str, Any], int]:
         """Return the fields of a create, and about how many bytes they are."""
-        inputs, size = self._take(take_inputs, self._config.max_payload_bytes)
+        inputs, size = self._take_hidden(take_inputs, self._config.hide_inputs)
         extra = {name: item for name, item in details.items() if name not in _INTERNAL}
         if metadata:
             extra["metadata"] = metadata
@@ -68,7 +69,9 @@ class Payloads:
             size += extra_size
         if serialized and run.run_type in _SERIALIZED_TYPES:
             description = serialized
-            if type(serialized.get("repr")) is str:
+            if self._config.hide_inputs or self._config.hide_outputs:  # a repr may hold either
+                description = {name: item for name, item in serialized.items() if name != "repr"}
+            elif type(serialized.get("repr")) is str:
                 shown = self._redactor.scrub(serialized["repr"][:MAX_REPR])
                 description = {**serialized, "repr": shown}
             fields["serialized"], more = self._take(
@@ -88,9 +91,9 @@ class Payloads:
         fields: dict[str, Any] = {}
         size = 0
         if take_outputs is not None:
-            fields["outputs"], size = self._take(take_outputs, self._config.max_payload_bytes)
+            fields["outputs"], size = self._take_hidden(take_outputs, self._config.hide_outputs)
         if take_inputs is not None:
-            fields["inputs"], more = self._take(take_inputs, self._config.max_payload_bytes)
+            fields["inputs"], more = self._take_hidden(take_inputs, self._config.hide_inputs)
             size += more
         if run.token_count:
             extra["stream"] = {
@@ -103,14 +106,34 @@ class Payloads:
             size += 300
         return fields, size
 
+    def of_event(self, name: str, details: Mapping[str, Any]) -> Any:
+        """Return the details of an event. What the app says in one is an output, but for its name."""
+        hide = False if name == "retry" else self._config.hide_outputs
+        shown = self._take_hidden(lambda walk: walk.copy(details), hide, MAX_EXTRA_BYTES)[0]
+        if hide and "name" in details:
+            shown["name"] = redact_value(str(details["name"]), self._config.redact)
+        return shown
+
+    def of_error(self, text: str | None) -> str | None:
+        """Return an error's text as the app's rules leave it."""
+        return None if text is None else redact_text(text, self._config.redact)
+
     def copy(self, value: Any) -> Any:
-        """Copy a small value: what goes into an event of a run."""
+        """Copy a small value that is no content of the app's."""
         return self._take(lambda walk: walk.copy(value), MAX_EXTRA_BYTES)[0]
+
+    def _take_hidden(self, take: Take, hide: Hide, max_bytes: int = 0) -> tuple[Any, int]:
+        if hide is True:
+            return {}, 2
+        payload, size = self._take(take, max_bytes or self._config.max_payload_bytes)
+        if hide is False:
+            return payload, size
+        return hide_payload(payload, hide, self.copy), size
 
     def _take(self, take: Take, max_bytes: int) -> tuple[Any, int]:
         walk = Snapshot(max_bytes, self._redactor)
         try:
-            return take(walk), walk.size
+            return redact_value(take(walk), self._config.redact), walk.size
         except Exception as error:  # noqa: BLE001  a payload that cannot be read must not cost its run
             return {"runwood": f"unreadable: {kind_name(type(error))}"}, 100
 
