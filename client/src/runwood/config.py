@@ -30,6 +30,7 @@ class Config:
     hide_inputs: Hide = False
     hide_outputs: Hide = False
     sample_rate: float = 1.0  # of traces: a trace is recorded whole or not at all
+    flush_on_root_end: bool = False  # for runtimes that freeze a process between two requests
     max_payload_bytes: int = (
         8 << 20
     )  # of one payload (inputs, outputs, …); the server takes 20 MiB a run
@@ -50,7 +51,7 @@ class Config:
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
         sample_rate: float | None = None,
-        **limits: int,
+        **others: Any,
     ) -> Config:
         """Return the settings that hold, the environment considered.
 
@@ -69,7 +70,7 @@ class Config:
             hide_inputs=is_on("RUNWOOD_HIDE_INPUTS") if hide_inputs is None else hide_inputs,
             hide_outputs=is_on("RUNWOOD_HIDE_OUTPUTS") if hide_outputs is None else hide_outputs,
             sample_rate=_sample_rate(sample_rate),
-            **limits,
+            **others,
         )
 
 

@@ -10,6 +10,7 @@ waits for nothing, and never raises into the app.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
     from langchain_core.tracers.schemas import Run
+
+ROOT_FLUSH_SECONDS = 5.0
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -62,6 +65,9 @@ class RunwoodCallbackHandler(BaseTracer):
         metadata: added to every trace.
         sample_rate: the part of all traces that is recorded, 0 to 1; default `RUNWOOD_SAMPLE_RATE`,
             else 1. A trace is recorded whole or not at all.
+        flush_on_root_end: wait, for 5 s at most, until the server has a trace whose root has ended: for
+            runtimes that freeze after each request. In an event loop it is sent at once and not waited
+            for; there, `await handler.aflush()`.
         redact_keys: keys, in any spelling, whose values are hidden besides the usual secrets.
         redact: patterns whose matches are masked, and functions of a string that return what is recorded
             in its place: in payloads, metadata, events and errors.
@@ -100,6 +106,7 @@ class RunwoodCallbackHandler(BaseTracer):
         redact: Redact | Iterable[Redact] = (),
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
+        flush_on_root_end: bool = False,
         max_payload_bytes: int = Config.max_payload_bytes,
         max_queue_items: int = Config.max_queue_items,
         max_queue_bytes: int = Config.max_queue_bytes,
@@ -116,6 +123,7 @@ class RunwoodCallbackHandler(BaseTracer):
             redact=redact,
             hide_inputs=hide_inputs,
             hide_outputs=hide_outputs,
+            flush_on_root_end=flush_on_root_end,
             max_payload_bytes=max_payload_bytes,
             max_queue_items=max_queue_items,
             max_queue_bytes=max_queue_bytes,
@@ -134,6 +142,10 @@ class RunwoodCallbackHandler(BaseTracer):
         False: not within `timeout` seconds, or something was dropped since the last flush.
         """
         return self._sender.flush(timeout)
+
+    async def aflush(self, timeout: float = 10.0) -> bool:
+        """Flush without holding up the event loop."""
+        return await asyncio.to_thread(self.flush, timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Flush, then stop the sender's thread. The next event starts it again."""
@@ -339,6 +351,15 @@ class RunwoodCallbackHandler(BaseTracer):
             outcome = replace(outcome, error=self._payloads.of_error(outcome.error))
         fields, size = self._payloads.of_end(run, take_outputs, take_inputs, extra)
         self._recorder.send_end(run, outcome, fields, size)
+        if run.parent_id is None and self.config.flush_on_root_end:
+            self._flush_root()
+
+    def _flush_root(self) -> None:
+        """Wait for the server, or in an event loop, which must not wait, have it sent at once."""
+        if asyncio._get_running_loop() is None:
+            self.flush(ROOT_FLUSH_SECONDS)
+        else:
+            self._sender.send_now()
 
     def _usage(self, response: LLMResult) -> dict[str, Any]:
         extra: dict[str, Any] = {}

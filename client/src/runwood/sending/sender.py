@@ -84,6 +84,11 @@ class Sender:
             self._start_over()
         return self._wait_until_settled(time.monotonic() + timeout)
 
+    def send_now(self) -> None:
+        """Have what waits sent without the pause that gathers a batch; wait for nothing."""
+        self._is_urgent = True
+        self._ring()
+
     def close(self, timeout: float) -> bool:
         """Flush within the time, give up on the rest, and end the thread."""
         self.begin_closing(time.monotonic() + timeout)
