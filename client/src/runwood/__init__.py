@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from runwood.config import is_on
+from runwood.file_handler import RunwoodFileHandler
 from runwood.handler import RunwoodCallbackHandler
 from runwood.scope import tracing
 from runwood.version import __version__
 
-__all__ = ["RunwoodCallbackHandler", "__version__", "tracing"]
+__all__ = ["RunwoodCallbackHandler", "RunwoodFileHandler", "__version__", "tracing"]
 
 if is_on("RUNWOOD_TRACING"):
     import runwood.auto  # noqa: F401  it switches itself on

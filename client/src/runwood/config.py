@@ -23,6 +23,7 @@ class Config:
     endpoint: str
     api_key: str = field(repr=False)
     project: str
+    path: str | None = None  # a file to write to, in place of the server
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     redact_keys: frozenset[str] = frozenset()

@@ -110,6 +110,7 @@ class RunwoodCallbackHandler(BaseTracer):
         max_payload_bytes: int = Config.max_payload_bytes,
         max_queue_items: int = Config.max_queue_items,
         max_queue_bytes: int = Config.max_queue_bytes,
+        _path: str | None = None,
     ) -> None:
         super().__init__()
         self.config = Config.resolve(
@@ -127,6 +128,7 @@ class RunwoodCallbackHandler(BaseTracer):
             max_payload_bytes=max_payload_bytes,
             max_queue_items=max_queue_items,
             max_queue_bytes=max_queue_bytes,
+            path=_path,
         )
         self._sender = process.sender_for(self.config)
         self._recorder = process.recorder_for(self.config)

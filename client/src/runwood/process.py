@@ -23,7 +23,7 @@ _hooked_pid = 0
 
 def sender_for(config: Config) -> Sender:
     """Return the sender for a server and key. The first handler's limits hold."""
-    key = (config.endpoint, config.api_key)
+    key = _destination(config)
     with _lock:
         _hook()
         sender = _senders.get(key)
@@ -34,12 +34,17 @@ def sender_for(config: Config) -> Sender:
 
 def recorder_for(config: Config) -> Recorder:
     """Return the recorder for a project of a server."""
-    key = (config.endpoint, config.api_key, config.project)
+    key = (*_destination(config), config.project)
     with _lock:
         recorder = _recorders.get(key)
         if recorder is None:
             recorder = _recorders[key] = Recorder(config.project, sender_for(config))
     return recorder
+
+
+def _destination(config: Config) -> tuple[str, str]:
+    """Return what handlers share a sender by: a file, or a server and key."""
+    return ("file", config.path) if config.path else (config.endpoint, config.api_key)
 
 
 def drain(seconds: float = EXIT_SECONDS) -> None:

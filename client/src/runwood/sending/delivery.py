@@ -138,6 +138,14 @@ class Delivery:
             self._compressor = None
         return self.transport.post(body, {}, timeout)
 
+    def close(self) -> None:
+        """Close the connection; the next request opens one."""
+        self.transport.close()
+
+    def forget(self) -> None:
+        """Leave the connection to the process that this one was forked from."""
+        self.transport.forget()
+
     def hurry(self, deadline: float | None) -> None:
         """Let nothing wait past the deadline, a pause that has begun included. None: no hurry."""
         self.deadline = deadline

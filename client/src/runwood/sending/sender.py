@@ -17,6 +17,7 @@ from runwood.log import warn
 from runwood.recording.operation import Operation
 from runwood.sending.delivery import Delivery
 from runwood.sending.encode import MAX_BATCH_BYTES, MAX_BATCH_RUNS, cut_batches, encode_operations
+from runwood.sending.file import FileDelivery
 from runwood.sending.waiting import WaitingOperations
 
 GATHER_SECONDS = (
@@ -37,7 +38,7 @@ class Sender:
         """Make everything that a forked child must not share with its parent."""
         self._pid = os.getpid()
         self._waiting = WaitingOperations(self.config.max_queue_items, self.config.max_queue_bytes)
-        self._delivery = Delivery(self.config)
+        self._delivery = FileDelivery(path) if (path := self.config.path) else Delivery(self.config)
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.RLock()
         self._send_lock = (
@@ -115,7 +116,7 @@ class Sender:
 
     def forget_parent_process(self) -> None:
         """Start anew in a forked child: the parent keeps its thread, its queue and its connection."""
-        self._delivery.transport.forget()
+        self._delivery.forget()
         self._start_over()
 
     def _wait_until_settled(self, deadline: float) -> bool:
@@ -184,7 +185,7 @@ class Sender:
                 self._bell.acquire()
             self._is_idle = False
             return False
-        self._delivery.transport.close()
+        self._delivery.close()
         self._thread = None
         if len(self._waiting):  # put before the thread was seen to be gone
             self._start_thread()

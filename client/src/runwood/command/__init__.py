@@ -1,0 +1,3 @@
+"""The `runwood` command."""
+
+from __future__ import annotations
