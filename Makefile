@@ -80,9 +80,10 @@ format: install-dev ## put code and templates into shape
 typecheck: install-dev ## check types alone
 	@$(BIN)/mypy .
 
-bench: install-dev ## measure ingest and reading (docs/performance.md); a quarter of an hour
+bench: install-dev ## measure ingest, reading and the handler (docs/performance.md); twenty minutes
 	@$(BIN)/python -m benchmarks.ingest
 	@$(BIN)/python -m benchmarks.read
+	@$(BIN)/python -m benchmarks.handler
 
 compatibility: install-dev javascript ## run the clients' real packages, and write docs/compatibility.md
 	@$(BIN)/python -m pytest tests/contract --write-compatibility
