@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.runnables import RunnableLambda
 from runwood import RunwoodCallbackHandler
 from runwood.recording.sampling import is_sampled
-from sample_apps import chain
+from sample_apps import ScriptedModel, chain, says
 
 
 def step(name, action=lambda x: x):
@@ -72,6 +72,23 @@ def test_a_scope_inside_a_disabled_one_may_record_again(peer, handler):
         step("seen").invoke(1, {"callbacks": [handler]})
     handler.flush()
     assert names(peer) == ["seen"]
+
+
+@pytest.mark.parametrize("settings", [{"sample_rate": 0.0}, {}])
+def test_a_cancelled_model_that_is_not_recorded_does_not_stay_open(peer, settings):
+    handler = RunwoodCallbackHandler(peer.url, **settings)
+
+    async def cancel():
+        with runwood.tracing(enabled=bool(settings)):
+            model = ScriptedModel([says("hi")], wait_seconds=5)
+            task = asyncio.create_task(model.ainvoke("hi", {"callbacks": [handler]}))
+            await asyncio.sleep(0.05)
+            assert handler._recorder.open_count == 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(cancel())
+    assert handler._recorder.open_count == 0
 
 
 def test_a_part_of_a_trace_can_be_left_out_with_all_below_it(peer, handler):

@@ -325,8 +325,6 @@ class RunwoodCallbackHandler(BaseTracer):
         run = self._recorder.open(run_id, parent_id, name, run_type, tags, self.config.sample_rate)
         if run is None:
             return
-        if run_type != "chain":
-            self._recorder.watch_task(run)
         if run.parent_id is None:
             added = (*self.config.tags, *current_scope().tags)
             run.tags = list(dict.fromkeys([*run.tags, *added])) if added else run.tags

@@ -96,6 +96,8 @@ class Recorder:
             self._settle(run, parent_id, sample_rate)
             self._open[run_id] = run
             self._close_oldest(run.started)
+        if run_type != "chain":
+            self._watch_task(run)
         return run if run.is_recorded else None
 
     def send_start(self, run: OpenRun, payloads: dict[str, Any], size: int) -> None:
@@ -105,27 +107,6 @@ class Recorder:
         body["events"] = [run.events[0]]
         body.update(payloads)
         run.was_refused = not self._put(run, body, size, is_update=False)
-
-    def watch_task(self, run: OpenRun) -> None:
-        """Close the run if the task that it started in ends without a word.
-
-        A cancelled `ainvoke` of a chat model, retriever or tool fires no event at all.
-        """
-        if asyncio._get_running_loop() is None:
-            return
-        task = asyncio.current_task()
-        if task is None:
-            return
-        run_id = run.id
-
-        def close(done: asyncio.Task[Any]) -> None:
-            if done.cancelled():
-                self._close_early(run_id, "cancelled", "its task was cancelled", time.monotonic())
-            elif not run.token_count:  # the reader of a stream may take each step in another task
-                self._close_early(run_id, "incomplete", "its task ended", time.monotonic())
-
-        run.task, run.task_done = task, close
-        task.add_done_callback(close)
 
     # --- middle -----------------------------------------------------------------------------------
     def find(self, run_id: UUID) -> OpenRun | None:
@@ -197,6 +178,27 @@ class Recorder:
             if above.children is None:
                 above.children = set()
             above.children.add(run.id)
+
+    def _watch_task(self, run: OpenRun) -> None:
+        """Close the run if the task that it started in ends without a word.
+
+        A cancelled `ainvoke` of a chat model, retriever or tool fires no event at all.
+        """
+        if asyncio._get_running_loop() is None:
+            return
+        task = asyncio.current_task()
+        if task is None:
+            return
+        run_id = run.id
+
+        def close(done: asyncio.Task[Any]) -> None:
+            if done.cancelled():
+                self._close_early(run_id, "cancelled", "its task was cancelled", time.monotonic())
+            elif not run.token_count:  # the reader of a stream may take each step in another task
+                self._close_early(run_id, "incomplete", "its task ended", time.monotonic())
+
+        run.task, run.task_done = task, close
+        task.add_done_callback(close)
 
     def _place_of(self, run_id: UUID) -> _Place | OpenRun | None:
         return self._open.get(run_id) or self._closed_early.get(run_id) or self._places.get(run_id)
