@@ -37,6 +37,8 @@ class Config:
     )  # of one payload (inputs, outputs, …); the server takes 20 MiB a run
     max_queue_items: int = 10_000
     max_queue_bytes: int = 64 << 20
+    spool_dir: str | None = None  # where what is not sent yet waits on the disk
+    max_spool_bytes: int = 256 << 20  # of one process
 
     @classmethod
     def resolve(
@@ -52,6 +54,7 @@ class Config:
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
         sample_rate: float | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
         **others: Any,
     ) -> Config:
         """Return the settings that hold, the environment considered.
@@ -71,6 +74,7 @@ class Config:
             hide_inputs=is_on("RUNWOOD_HIDE_INPUTS") if hide_inputs is None else hide_inputs,
             hide_outputs=is_on("RUNWOOD_HIDE_OUTPUTS") if hide_outputs is None else hide_outputs,
             sample_rate=_sample_rate(sample_rate),
+            spool_dir=_folder(spool_dir),
             **others,
         )
 
@@ -82,6 +86,11 @@ def is_on(variable: str) -> bool:
 
 def _first(argument: str | None, variable: str, default: str) -> str:
     return (argument or os.environ.get(variable) or default).strip()
+
+
+def _folder(argument: str | os.PathLike[str] | None) -> str | None:
+    given = os.fspath(argument) if argument else os.environ.get("RUNWOOD_SPOOL_DIR", "").strip()
+    return os.path.abspath(given) if given else None  # noqa: PTH100  the app may change its folder
 
 
 def _sample_rate(argument: float | None) -> float:

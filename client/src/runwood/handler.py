@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -78,6 +79,10 @@ class RunwoodCallbackHandler(BaseTracer):
         max_queue_items: how many operations are held while the server is away; beyond it new ones
             are dropped, and the server is told how many.
         max_queue_bytes: the same, in bytes.
+        spool_dir: a folder where everything waits on its way to the server, so that it survives a kill and a
+            long outage; default `RUNWOOD_SPOOL_DIR`, else none. What a dead process left there is sent by the
+            next one that records something for the same server with the same key.
+        max_spool_bytes: how much may wait there, of each process; beyond it the queue fills.
 
     Handlers of one server share a queue and a sender, so making one per request is fine.
 
@@ -110,6 +115,8 @@ class RunwoodCallbackHandler(BaseTracer):
         max_payload_bytes: int = Config.max_payload_bytes,
         max_queue_items: int = Config.max_queue_items,
         max_queue_bytes: int = Config.max_queue_bytes,
+        spool_dir: str | os.PathLike[str] | None = None,
+        max_spool_bytes: int = Config.max_spool_bytes,
         _path: str | None = None,
     ) -> None:
         super().__init__()
@@ -128,6 +135,8 @@ class RunwoodCallbackHandler(BaseTracer):
             max_payload_bytes=max_payload_bytes,
             max_queue_items=max_queue_items,
             max_queue_bytes=max_queue_bytes,
+            spool_dir=spool_dir,
+            max_spool_bytes=max_spool_bytes,
             path=_path,
         )
         self._sender = process.sender_for(self.config)

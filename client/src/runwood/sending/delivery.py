@@ -33,15 +33,25 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 MAX_RETRY_AFTER_SECONDS = 300.0
 TRIES_OF_SERVER_ERROR = 5  # a body that makes the server fail must not stop all that comes after it
+PATIENT_TRIES = 25  # the same of what lies on the disk: ten minutes
 TRIES_AT_EXIT = 3
 _RETRIED = frozenset({408, 425, 429})
 _WRONG_SETTINGS = frozenset({401, 403, 404, 405})
 
 
 class Delivery:
-    """Sends batches one after the other. Used by one thread at a time."""
+    """Sends batches one after the other. Used by one thread at a time.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: the server and the key.
+        is_patient: whoever calls this keeps what it sends on the disk. Then wrong settings are waited out, as an
+            absent server is, and the end of the process waits for neither.
+    """
+
+    unconfirmed = 0  # what is delivered is settled
+    has_resigned = False
+
+    def __init__(self, config: Config, *, is_patient: bool = False) -> None:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"runwood-python/{__version__}",
@@ -52,6 +62,7 @@ class Delivery:
         self.transport = Transport(config.endpoint, headers)
         self.lost = Losses()
         self.deadline: float | None = None  # set when the process ends: then nothing waits past it
+        self._is_patient = is_patient
         self._compressor: Compressor | None = Compressor()
         self._client = {
             "name": "runwood-python",
@@ -65,15 +76,21 @@ class Delivery:
 
     def deliver(self, runs: list[EncodedRun]) -> None:
         """Bring these runs to the server, or count those that cannot be."""
-        portions = [runs]
+        left = self.bring(runs)
+        if left:
+            self._give_up(left, "not sent before the process ended")
+
+    def bring(self, runs: list[EncodedRun]) -> list[EncodedRun]:
+        """Bring these runs to the server, count those that it refuses, and return what it has not answered in time."""
+        portions = [runs] if runs else []
         while portions:
             portion = portions.pop()
             answer = self._post_until_answered(portion)
             if answer is None:
-                self._give_up(portion, "not sent before the process ended")
-            elif answer.status // 100 == 2:
+                return [*portion, *(run for later in reversed(portions) for run in later)]
+            if answer.status // 100 == 2:
                 self._read_rejections(answer)
-            elif answer.status in _WRONG_SETTINGS or answer.status < 400:
+            elif _is_of_settings(answer):
                 self._give_up(portion, _explain(answer))
             elif len(portion) > 1:
                 middle = len(portion) // 2
@@ -84,6 +101,7 @@ class Delivery:
                 portions.append(portion)
             else:
                 self._give_up(portion, _explain(answer))
+        return []
 
     def report_losses(self) -> None:
         """Tell the server of losses that no batch has told it of yet.
@@ -92,16 +110,16 @@ class Delivery:
         """
         if self.lost.is_unreported:
             total = self.lost.total
-            if not self._is_too_late():
+            if not self.is_too_late:
                 self._post([])
             self.lost.mark_reported(total)
 
     def _post_until_answered(self, runs: list[EncodedRun]) -> Answer | None:
         tries = 0
-        while not self._is_too_late():
+        while not self.is_too_late:
             answer = self._post(runs)
             tries += 1
-            if answer is not None and not _is_temporary(answer, tries):
+            if answer is not None and not self._is_temporary(answer, tries):
                 return answer
             pause = _pause_seconds(answer, tries)
             if not self._may_wait(pause, tries):
@@ -152,7 +170,9 @@ class Delivery:
         self._is_hopeless = False
         self._wake.set()
 
-    def _is_too_late(self) -> bool:
+    @property
+    def is_too_late(self) -> bool:
+        """Whether the process ends now: nothing may be waited for."""
         if self.deadline is None:
             return False
         return self._is_hopeless or time.monotonic() >= self.deadline
@@ -160,7 +180,19 @@ class Delivery:
     def _may_wait(self, pause: float, tries: int) -> bool:
         if self.deadline is None:
             return True
-        return tries < TRIES_AT_EXIT and time.monotonic() + pause < self.deadline
+        return (
+            not self._is_patient
+            and tries < TRIES_AT_EXIT
+            and time.monotonic() + pause < self.deadline
+        )
+
+    def _is_temporary(self, answer: Answer, tries: int) -> bool:
+        if answer.status == 500:
+            return tries < (PATIENT_TRIES if self._is_patient else TRIES_OF_SERVER_ERROR)
+        if self._is_patient and _is_of_settings(answer):
+            warn("settings", "the runs wait on the disk: %s", _explain(answer))
+            return True
+        return answer.status in _RETRIED or answer.status > 500
 
     def _wait(self, seconds: float) -> None:
         if self.deadline is not None:
@@ -189,10 +221,9 @@ class Delivery:
             )
 
 
-def _is_temporary(answer: Answer, tries: int) -> bool:
-    if answer.status == 500:
-        return tries < TRIES_OF_SERVER_ERROR
-    return answer.status in _RETRIED or answer.status > 500
+def _is_of_settings(answer: Answer) -> bool:
+    """Whether the server says that the key or the address is wrong."""
+    return answer.status in _WRONG_SETTINGS or 300 <= answer.status < 400
 
 
 def _pause_seconds(answer: Answer | None, tries: int) -> float:

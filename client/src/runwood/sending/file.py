@@ -16,8 +16,19 @@ from runwood.sending.encode import EncodedRun
 from runwood.sending.losses import Losses
 
 
+def format_operations(runs: list[EncodedRun]) -> bytes:
+    """Return the operations as lines."""
+    return b"".join(
+        b'{"operation":"%b","run":%b}\n' % (b"patch" if run.is_update else b"post", run.data)
+        for run in runs
+    )
+
+
 class FileDelivery:
     """Appends batches to a file, each in one write that is on the disk before it counts as delivered."""
+
+    unconfirmed = 0
+    has_resigned = False
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -26,10 +37,7 @@ class FileDelivery:
 
     def deliver(self, runs: list[EncodedRun]) -> None:
         """Append these runs, or count them as lost where the disk takes no more."""
-        lines = b"".join(
-            b'{"operation":"%b","run":%b}\n' % (b"patch" if run.is_update else b"post", run.data)
-            for run in runs
-        )
+        lines = format_operations(runs)
         try:
             file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:

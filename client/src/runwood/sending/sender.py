@@ -18,6 +18,7 @@ from runwood.recording.operation import Operation
 from runwood.sending.delivery import Delivery
 from runwood.sending.encode import MAX_BATCH_BYTES, MAX_BATCH_RUNS, cut_batches, encode_operations
 from runwood.sending.file import FileDelivery
+from runwood.sending.spool_delivery import SpoolDelivery
 from runwood.sending.waiting import WaitingOperations
 
 GATHER_SECONDS = (
@@ -38,7 +39,7 @@ class Sender:
         """Make everything that a forked child must not share with its parent."""
         self._pid = os.getpid()
         self._waiting = WaitingOperations(self.config.max_queue_items, self.config.max_queue_bytes)
-        self._delivery = FileDelivery(path) if (path := self.config.path) else Delivery(self.config)
+        self._delivery = self._make_delivery()
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.RLock()
         self._send_lock = (
@@ -52,6 +53,13 @@ class Sender:
         self._is_idle = False
         self._is_urgent = False
         self._is_stopping = False
+
+    def _make_delivery(self) -> Delivery | FileDelivery | SpoolDelivery:
+        if self.config.path:
+            return FileDelivery(self.config.path)
+        if self.config.spool_dir:
+            return SpoolDelivery(self.config, self.config.spool_dir, self._tell_settled)
+        return Delivery(self.config)
 
     # --- the callbacks' side ----------------------------------------------------------------------
     def put(self, operation: Operation) -> bool:
@@ -121,19 +129,24 @@ class Sender:
 
     def _wait_until_settled(self, deadline: float) -> bool:
         target = self._waiting.accepted
-        lost = self._delivery.lost
-        if self._waiting.settled < target or lost.is_unreported:
+        if not self._is_confirmed(target):
             self._is_urgent = True
             if self._start_thread():
                 self._ring()
             else:
                 self._send_without_thread(deadline)
         with self._settled:
-            is_settled = self._settled.wait_for(
-                lambda: self._waiting.settled >= target and not lost.is_unreported,
+            self._settled.wait_for(
+                lambda: self._is_confirmed(target) or self._delivery.has_resigned,
                 max(0.0, deadline - time.monotonic()),
             )
-        return not lost.take_since_flush() and is_settled
+        return not self._delivery.lost.take_since_flush() and self._is_confirmed(target)
+
+    def _is_confirmed(self, target: int) -> bool:
+        """Whether the first `target` operations are settled, and the server knows what was lost."""
+        delivery = self._delivery
+        confirmed = self._waiting.settled - delivery.unconfirmed
+        return confirmed >= target and not delivery.lost.is_unreported
 
     def _send_without_thread(self, deadline: float) -> None:
         """Send in the caller's thread: at its end the interpreter starts no more threads."""
