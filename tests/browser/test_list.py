@@ -90,8 +90,10 @@ def test_a_filter_is_a_link_and_back_takes_it_off(
     expect(page).to_have_url(re.compile(r"\?status=error$"))
     expect(rows(page)).to_have_count(1)
     page.get_by_role("link", name="Remove filter status Error").click()
+    expect(page).to_have_url(re.compile(f"{URL}$"))  # the address changes after the rows
     expect(rows(page)).to_have_count(50)
     page.go_back()
+    expect(page).to_have_url(re.compile(r"\?status=error$"))
     expect(rows(page)).to_have_count(1)
     page.go_back()
     expect(rows(page)).to_have_count(50)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from runwood.config import is_on
+from runwood.decorator import trace
+from runwood.distributed import continue_trace, headers
 from runwood.file_handler import RunwoodFileHandler
 from runwood.handler import RunwoodCallbackHandler
 from runwood.scope import tracing
 from runwood.version import __version__
 
-__all__ = ["RunwoodCallbackHandler", "RunwoodFileHandler", "__version__", "tracing"]
+__all__ = [
+    "RunwoodCallbackHandler",
+    "RunwoodFileHandler",
+    "__version__",
+    "continue_trace",
+    "headers",
+    "trace",
+    "tracing",
+]
 
 if is_on("RUNWOOD_TRACING"):
     import runwood.auto  # noqa: F401  it switches itself on

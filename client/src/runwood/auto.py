@@ -9,29 +9,17 @@ handler of this class that the app passes itself takes its place there, so nothi
 
 from __future__ import annotations
 
-import os
 from contextvars import ContextVar
 
 from langchain_core.tracers.context import register_configure_hook
 
-from runwood.config import is_on
+from runwood.default import default_handler
 from runwood.handler import RunwoodCallbackHandler
-from runwood.log import warn
 
-handler: RunwoodCallbackHandler | None = None  # the one of this process, to flush or close
+handler = default_handler()  # the one of this process, to flush or close; None: tracing is off
 
-
-def _install() -> RunwoodCallbackHandler | None:
-    if os.environ.get("RUNWOOD_TRACING") and not is_on("RUNWOOD_TRACING"):
-        return None
-    try:
-        made = RunwoodCallbackHandler()
-    except ValueError as error:  # a wrong setting must not keep the app from starting
-        warn("auto", "nothing is traced: %s", error)
-        return None
-    variable: ContextVar[RunwoodCallbackHandler | None] = ContextVar("runwood_auto", default=made)
-    register_configure_hook(variable, inheritable=True, handle_class=RunwoodCallbackHandler)
-    return made
-
-
-handler = _install()
+if handler is not None:
+    _variable: ContextVar[RunwoodCallbackHandler | None] = ContextVar(
+        "runwood_auto", default=handler
+    )
+    register_configure_hook(_variable, inheritable=True, handle_class=RunwoodCallbackHandler)

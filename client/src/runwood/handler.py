@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
     from langchain_core.tracers.schemas import Run
 
+    from runwood.recording.recorder import Place
+    from runwood.recording.run import OpenRun
+
 ROOT_FLUSH_SECONDS = 5.0
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -162,6 +165,10 @@ class RunwoodCallbackHandler(BaseTracer):
         """Flush, then stop the sender's thread. The next event starts it again."""
         return self._sender.close(timeout)
 
+    def place_of(self, run_id: UUID) -> Place | OpenRun | None:
+        """Return what is known of the place of a run that this handler has seen: for `runwood.headers`."""
+        return self._recorder.place_of(run_id)
+
     # --- starts -----------------------------------------------------------------------------------
     @_guarded
     def on_chain_start(
@@ -225,8 +232,10 @@ class RunwoodCallbackHandler(BaseTracer):
 
     @_guarded
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
-        """Record how a chain's run failed, paused or was stopped."""
-        self._end(run_id, outcome_of(error), None, kwargs)
+        """Record how a chain's run failed, paused or was stopped, with what a generator had given till then."""
+        outputs = kwargs.get("outputs")
+        take = None if outputs is None else _wrapped("output", outputs)
+        self._end(run_id, outcome_of(error), take, kwargs)
 
     @_guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> Any:
@@ -334,7 +343,7 @@ class RunwoodCallbackHandler(BaseTracer):
         run = self._recorder.open(run_id, parent_id, name, run_type, tags, self.config.sample_rate)
         if run is None:
             return
-        if run.parent_id is None:
+        if run.is_local_root:
             added = (*self.config.tags, *current_scope().tags)
             run.tags = list(dict.fromkeys([*run.tags, *added])) if added else run.tags
         fields, size = self._payloads.of_start(run, take_inputs, serialized, metadata, details)
@@ -360,7 +369,7 @@ class RunwoodCallbackHandler(BaseTracer):
             outcome = replace(outcome, error=self._payloads.of_error(outcome.error))
         fields, size = self._payloads.of_end(run, take_outputs, take_inputs, extra)
         self._recorder.send_end(run, outcome, fields, size)
-        if run.parent_id is None and self.config.flush_on_root_end:
+        if run.is_local_root and self.config.flush_on_root_end:
             self._flush_root()
 
     def _flush_root(self) -> None:

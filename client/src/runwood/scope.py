@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class RemoteParent:
+    """A run of another process, below which traces go on here."""
+
+    run_id: UUID
+    trace_id: str
+    dotted_order: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,7 @@ class Scope:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_enabled: bool = True
+    parent: RemoteParent | None = None
 
 
 _scope: ContextVar[Scope] = ContextVar("runwood_scope", default=Scope())  # noqa: B039  it is frozen
@@ -45,13 +56,21 @@ def tracing(
     `enabled=False` is not recorded, also where it belongs to a trace that is.
     """
     outer = _scope.get()
-    inner = Scope(
+    inner = replace(
+        outer,
         project=project or outer.project,
         tags=tuple(dict.fromkeys((*outer.tags, *tags))),
         metadata={**outer.metadata, **(metadata or {})},
         is_enabled=outer.is_enabled if enabled is None else enabled,
     )
-    token = _scope.set(inner)
+    with in_scope(inner):
+        yield
+
+
+@contextmanager
+def in_scope(scope: Scope) -> Iterator[None]:
+    """Let a scope hold for the running code."""
+    token = _scope.set(scope)
     try:
         yield
     finally:

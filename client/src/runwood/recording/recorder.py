@@ -32,8 +32,8 @@ MAX_REMEMBERED = 512  # ended parents and runs closed on suspicion, for what sti
 _STATUS_BELOW = {"cancelled": "cancelled", "interrupted": "interrupted"}
 
 
-class _Place(NamedTuple):
-    """What a child needs to know of a run that has ended."""
+class Place(NamedTuple):
+    """What a run below it needs to know of a run that has ended."""
 
     trace_id: str
     dotted_order: str
@@ -60,7 +60,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._open: dict[UUID, OpenRun] = {}  # in the order of their starts
         self._closed_early: dict[UUID, OpenRun] = {}  # a real end may still come and corrects
-        self._places: dict[UUID, _Place] = {}  # of ended runs that had children
+        self._places: dict[UUID, Place] = {}  # of ended runs that had children
 
     @property
     def open_count(self) -> int:
@@ -114,6 +114,10 @@ class Recorder:
         run = self._open.get(run_id) or self._closed_early.get(run_id)
         return run if run is not None and run.is_recorded else None
 
+    def place_of(self, run_id: UUID) -> Place | OpenRun | None:
+        """Return what a run below this one has to know of it."""
+        return self._open.get(run_id) or self._closed_early.get(run_id) or self._places.get(run_id)
+
     # --- end --------------------------------------------------------------------------------------
     def close(self, run_id: UUID, outcome: Outcome) -> OpenRun | None:
         """Claim the end of a run: None where it has ended already, or did not start in this process."""
@@ -163,16 +167,22 @@ class Recorder:
     def _settle(self, run: OpenRun, parent_id: UUID | None, sample_rate: float) -> None:
         """Give a run its place, its project, and whether it is recorded: as its trace, where it is in one."""
         scope = current_scope()
-        parent = None if parent_id is None else self._place_of(parent_id)
+        parent = None if parent_id is None else self.place_of(parent_id)
         if parent_id is not None and parent is not None:
             run.place(parent_id, (parent.trace_id, parent.dotted_order))
             run.project = parent.project
             run.is_recorded = scope.is_enabled and parent.is_recorded
         else:
-            if parent_id is not None:
-                run.place(parent_id, parents.langsmith_placement(parent_id))
+            run.is_local_root = True
             run.project = scope.project or self.project
-            run.is_recorded = scope.is_enabled and is_sampled(run.trace_id, sample_rate)
+            if parent_id is None and scope.parent is not None:
+                run.place(scope.parent.run_id, (scope.parent.trace_id, scope.parent.dotted_order))
+                is_wanted = True  # whoever started the trace has decided it
+            else:
+                if parent_id is not None:
+                    run.place(parent_id, parents.langsmith_placement(parent_id))
+                is_wanted = is_sampled(run.trace_id, sample_rate)
+            run.is_recorded = scope.is_enabled and is_wanted
         above = None if parent_id is None else self._open.get(parent_id)
         if above is not None:
             if above.children is None:
@@ -200,16 +210,13 @@ class Recorder:
         run.task, run.task_done = task, close
         task.add_done_callback(close)
 
-    def _place_of(self, run_id: UUID) -> _Place | OpenRun | None:
-        return self._open.get(run_id) or self._closed_early.get(run_id) or self._places.get(run_id)
-
     def _leave(self, run: OpenRun) -> None:
         if run.parent_id is not None:
             parent = self._open.get(run.parent_id)
             if parent is not None and parent.children is not None:
                 parent.children.discard(run.id)
         if run.children is not None:
-            place = _Place(run.trace_id, run.dotted_order, run.project, run.is_recorded)
+            place = Place(run.trace_id, run.dotted_order, run.project, run.is_recorded)
             _remember(self._places, run.id, place)
         if run.task is not None:
             run.task.remove_done_callback(run.task_done)

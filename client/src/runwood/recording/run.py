@@ -18,7 +18,7 @@ class OpenRun:
 
     __slots__ = (
         "children", "dotted_order", "events", "events_lost", "first_token", "has_paused_node", "id",
-        "id_text", "is_parent_inferred", "is_recorded", "last_token", "name", "parent_id", "pid", "project", "run_type", "start_text", "start_time",
+        "id_text", "is_local_root", "is_parent_inferred", "is_recorded", "last_token", "name", "parent_id", "pid", "project", "run_type", "start_text", "start_time",
         "started", "tags", "task", "task_done", "token_count", "trace_id", "was_refused",
     )  # fmt: skip
 
@@ -33,6 +33,7 @@ class OpenRun:
         self.start_text = format_time(self.start_time)
         self.project = ""
         self.is_recorded = True  # else it is only known, so that nothing below it is recorded
+        self.is_local_root = False  # no run of this process that we know of is above it
         self.parent_id: UUID | None = None
         self.trace_id = self.id_text
         self.dotted_order = format_segment(self.start_text, self.id_text)

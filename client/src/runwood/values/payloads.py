@@ -54,9 +54,7 @@ class Payloads:
         extra = {name: item for name, item in details.items() if name not in _INTERNAL}
         if metadata:
             extra["metadata"] = metadata
-        if (
-            run.parent_id is None or run.trace_id == run.id_text
-        ):  # a root as far as this process knows
+        if run.is_local_root:
             added = {**self._config.metadata, **current_scope().metadata}
             if added:
                 extra["metadata"] = {**added, **(metadata or {})}
