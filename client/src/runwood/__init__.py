@@ -7,10 +7,12 @@ from runwood.decorator import trace
 from runwood.distributed import continue_trace, headers
 from runwood.file_handler import RunwoodFileHandler
 from runwood.handler import RunwoodCallbackHandler
+from runwood.hooks import FinishedRun
 from runwood.scope import tracing
 from runwood.version import __version__
 
 __all__ = [
+    "FinishedRun",
     "RunwoodCallbackHandler",
     "RunwoodFileHandler",
     "__version__",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runwood.hooks.record import RunEnd
 from runwood.values.hiding import Hide, Redact, Rule, compile_rules
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
@@ -39,6 +40,7 @@ class Config:
     max_queue_bytes: int = 64 << 20
     spool_dir: str | None = None  # where what is not sent yet waits on the disk
     max_spool_bytes: int = 256 << 20  # of one process
+    on_run_end: tuple[RunEnd, ...] = ()
 
     @classmethod
     def resolve(
@@ -55,6 +57,7 @@ class Config:
         hide_outputs: Hide | None = None,
         sample_rate: float | None = None,
         spool_dir: str | os.PathLike[str] | None = None,
+        on_run_end: RunEnd | Iterable[RunEnd] = (),
         **others: Any,
     ) -> Config:
         """Return the settings that hold, the environment considered.
@@ -75,6 +78,7 @@ class Config:
             hide_outputs=is_on("RUNWOOD_HIDE_OUTPUTS") if hide_outputs is None else hide_outputs,
             sample_rate=_sample_rate(sample_rate),
             spool_dir=_folder(spool_dir),
+            on_run_end=(on_run_end,) if callable(on_run_end) else tuple(on_run_end),
             **others,
         )
 

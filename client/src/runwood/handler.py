@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -23,6 +24,7 @@ from langchain_core.tracers.base import BaseTracer
 from runwood import process
 from runwood.config import Config
 from runwood.graph import with_graph_events
+from runwood.hooks.record import Record, RunEnd
 from runwood.log import warn
 from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
 from runwood.scope import current_scope
@@ -69,6 +71,7 @@ class RunwoodCallbackHandler(BaseTracer):
         metadata: added to every trace.
         sample_rate: the part of all traces that is recorded, 0 to 1; default `RUNWOOD_SAMPLE_RATE`,
             else 1. A trace is recorded whole or not at all.
+        on_run_end: functions of a finished run (`runwood.FinishedRun`), called in a thread of their own.
         flush_on_root_end: wait, for 5 s at most, until the server has a trace whose root has ended: for
             runtimes that freeze after each request. In an event loop it is sent at once and not waited
             for; there, `await handler.aflush()`.
@@ -114,6 +117,7 @@ class RunwoodCallbackHandler(BaseTracer):
         redact: Redact | Iterable[Redact] = (),
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
+        on_run_end: RunEnd | Iterable[RunEnd] = (),
         flush_on_root_end: bool = False,
         max_payload_bytes: int = Config.max_payload_bytes,
         max_queue_items: int = Config.max_queue_items,
@@ -134,6 +138,7 @@ class RunwoodCallbackHandler(BaseTracer):
             redact=redact,
             hide_inputs=hide_inputs,
             hide_outputs=hide_outputs,
+            on_run_end=on_run_end,
             flush_on_root_end=flush_on_root_end,
             max_payload_bytes=max_payload_bytes,
             max_queue_items=max_queue_items,
@@ -151,11 +156,14 @@ class RunwoodCallbackHandler(BaseTracer):
         return f"RunwoodCallbackHandler({self.config.endpoint!r}, project={self.config.project!r})"
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until the server has confirmed everything recorded so far.
+        """Wait until the server has confirmed everything recorded so far, and `on_run_end` has been told.
 
-        False: not within `timeout` seconds, or something was dropped since the last flush.
+        False: not confirmed within `timeout` seconds, or something was dropped since the last flush.
         """
-        return self._sender.flush(timeout)
+        deadline = time.monotonic() + timeout
+        is_sent = self._sender.flush(timeout)
+        process.wait_until_told(deadline)
+        return is_sent
 
     async def aflush(self, timeout: float = 10.0) -> bool:
         """Flush without holding up the event loop."""
@@ -347,6 +355,8 @@ class RunwoodCallbackHandler(BaseTracer):
             added = (*self.config.tags, *current_scope().tags)
             run.tags = list(dict.fromkeys([*run.tags, *added])) if added else run.tags
         fields, size = self._payloads.of_start(run, take_inputs, serialized, metadata, details)
+        if self.config.on_run_end:
+            run.record = Record(self.config.on_run_end, fields)
         self._recorder.send_start(run, fields, size)
 
     def _end(

@@ -9,6 +9,7 @@ import threading
 import time
 
 from runwood.config import Config
+from runwood.hooks.runner import Runner
 from runwood.recording.recorder import Recorder
 from runwood.sending.sender import Sender
 
@@ -16,6 +17,7 @@ EXIT_SECONDS = 5.0  # the longest that a process is held up at its end
 
 _senders: dict[tuple[str, str], Sender] = {}
 _recorders: dict[tuple[str, str, str], Recorder] = {}
+_runner = Runner()
 _lock = threading.RLock()
 _is_hooked = False
 _hooked_pid = 0
@@ -38,8 +40,13 @@ def recorder_for(config: Config) -> Recorder:
     with _lock:
         recorder = _recorders.get(key)
         if recorder is None:
-            recorder = _recorders[key] = Recorder(config.project, sender_for(config))
+            recorder = _recorders[key] = Recorder(config.project, sender_for(config), _runner.put)
     return recorder
+
+
+def wait_until_told(deadline: float) -> None:
+    """Wait until the app's own functions have had all runs that ended before."""
+    _runner.wait(deadline)
 
 
 def _destination(config: Config) -> tuple[str, str]:
@@ -48,13 +55,14 @@ def _destination(config: Config) -> tuple[str, str]:
 
 
 def drain(seconds: float = EXIT_SECONDS) -> None:
-    """Close what is open, send what waits, and return within the time, whatever the server does."""
+    """Close what is open, send what waits, tell what has ended, and return within the time, whatever anybody does."""
     deadline = time.monotonic() + seconds
     for recorder in list(_recorders.values()):
         recorder.sweep()
     senders = list(_senders.values())
     for sender in senders:
         sender.begin_closing(deadline)
+    _runner.wait(deadline)
     for sender in senders:
         sender.finish_closing()
 
@@ -92,3 +100,4 @@ def _after_fork() -> None:
         sender.forget_parent_process()
     for recorder in _recorders.values():
         recorder.forget_other_threads()
+    _runner.start_over()

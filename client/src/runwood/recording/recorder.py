@@ -12,7 +12,8 @@ import asyncio
 import os
 import threading
 import time
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import UUID
 
 from runwood.recording import parents
@@ -21,6 +22,12 @@ from runwood.recording.outcome import PAUSED, Outcome
 from runwood.recording.run import OpenRun
 from runwood.recording.sampling import is_sampled
 from runwood.scope import current_scope
+
+if TYPE_CHECKING:
+    from runwood.hooks.finished import FinishedRun
+    from runwood.hooks.record import RunEnd
+
+    Tell = Callable[[FinishedRun, tuple[RunEnd, ...]], None]
 
 MAX_OPEN = (
     20_000  # then the oldest is closed as incomplete: a generator kept and never read stays open
@@ -52,11 +59,18 @@ class Outlet(Protocol):
 
 
 class Recorder:
-    """The open runs of one project of one server."""
+    """The open runs of one project of one server.
 
-    def __init__(self, project: str, outlet: Outlet) -> None:
+    Args:
+        project: what traces are filed under that say nothing else.
+        outlet: takes the operations.
+        tell: takes a finished run and the app's own functions of it.
+    """
+
+    def __init__(self, project: str, outlet: Outlet, tell: Tell) -> None:
         self.project = project
         self.outlet = outlet
+        self.tell = tell
         self._lock = threading.RLock()
         self._open: dict[UUID, OpenRun] = {}  # in the order of their starts
         self._closed_early: dict[UUID, OpenRun] = {}  # a real end may still come and corrects
@@ -148,6 +162,7 @@ class Recorder:
             body["status"] = outcome.status
         body["events"] = self._closing_events(run, outcome, body["end_time"])
         is_taken = self._put(run, body, size + 80 * len(run.events), is_update=True)
+        self._tell(run, outcome.status, body)
         if run.was_refused or not is_taken:
             lost = "ends" if not run.was_refused else "payloads" if is_taken else "runs"
             self.outlet.count_lost(run.project, lost)
@@ -257,6 +272,14 @@ class Recorder:
         outcome = Outcome("incomplete", event=status, note=note)
         body["events"] = self._closing_events(run, outcome, moment)
         self._put(run, body, 80 * len(run.events), is_update=True)
+        self._tell(run, status, body)
+
+    def _tell(self, run: OpenRun, status: str, body: dict[str, Any]) -> None:
+        """Hand a finished run to the app's own functions, if it was started with any."""
+        if run.record is not None:
+            parent = None if run.parent_id is None else self._open.get(run.parent_id)
+            above = None if parent is None else parent.record
+            self.tell(run.record.finish(run, status, body, above), run.record.functions)
 
     def _close_oldest(self, now: float) -> None:
         oldest = next(iter(self._open.values()))

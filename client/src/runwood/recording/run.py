@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runwood.recording.dotted_order import format_segment, format_time
+
+if TYPE_CHECKING:
+    from runwood.hooks.record import Record
 
 MAX_EVENTS = 1000  # of one run; later ones are counted
 
@@ -18,7 +21,7 @@ class OpenRun:
 
     __slots__ = (
         "children", "dotted_order", "events", "events_lost", "first_token", "has_paused_node", "id",
-        "id_text", "is_local_root", "is_parent_inferred", "is_recorded", "last_token", "name", "parent_id", "pid", "project", "run_type", "start_text", "start_time",
+        "id_text", "is_local_root", "is_parent_inferred", "is_recorded", "last_token", "name", "parent_id", "pid", "project", "record", "run_type", "start_text", "start_time",
         "started", "tags", "task", "task_done", "token_count", "trace_id", "was_refused",
     )  # fmt: skip
 
@@ -47,6 +50,9 @@ class OpenRun:
         self.has_paused_node = False
         self.is_parent_inferred = False  # from the context, not told by the callback
         self.was_refused = False  # its start found the queue full
+        self.record: Record | None = (
+            None  # where the app has functions of its own for finished runs
+        )
         self.task: Any = None
         self.task_done: Callable[[Any], None] | None = None
 
