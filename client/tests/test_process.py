@@ -99,7 +99,33 @@ def test_an_exit_is_short_after_a_long_time_without_the_server():
 def test_an_exit_is_bounded_when_the_server_never_answers(peer):
     peer.delay = 30
     _, seconds = run_script("for _ in range(300): run('lost')\nprint('end', flush=True)", peer.url)
-    assert 4 < seconds < 6
+    assert 4 < seconds < 5.2
+
+
+def test_an_exit_is_shorter_when_the_server_has_been_silent_for_long(peer):
+    peer.delay = 30
+    script = """
+    from runwood.sending import delivery
+    delivery.SILENT_SECONDS = 0.5
+    run("lost")
+    time.sleep(1.5)
+    print("end", flush=True)
+    """
+    _, seconds = run_script(script, peer.url)
+    assert seconds < 2.5
+
+
+def test_a_server_that_answers_in_nine_seconds_costs_the_app_nothing_and_loses_nothing(peer):
+    peer.delay = 9
+    script = """
+    began = time.monotonic()
+    for number in range(50):
+        run(f"run {number}")
+    print(time.monotonic() - began < 2, handler.flush(30), flush=True)
+    """
+    done, _ = run_script(script, peer.url)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+    assert len(peer.runs) == 50
 
 
 def test_the_app_hears_of_a_dead_server_once_and_works_on():

@@ -70,3 +70,12 @@ def test_an_async_flush_lets_the_loop_run(peer):
     is_sent, turns = asyncio.run(request())
     assert is_sent
     assert turns >= 5
+
+
+def test_the_apps_own_flush_hears_of_a_loss_that_came_with_the_end_of_a_root(peer):
+    peer.answers = [(403, {}, b"{}")]
+    handler = RunwoodCallbackHandler(peer.url, flush_on_root_end=True)
+    RunnableLambda(lambda x: x, name="refused").invoke(1, {"callbacks": [handler]})
+    RunnableLambda(lambda x: x, name="sent").invoke(1, {"callbacks": [handler]})
+    assert not handler.flush()
+    assert handler.flush()

@@ -37,7 +37,7 @@ class Config:
         8 << 20
     )  # of one payload (inputs, outputs, …); the server takes 20 MiB a run
     max_queue_items: int = 10_000
-    max_queue_bytes: int = 64 << 20
+    max_queue_bytes: int = 48 << 20  # with what the sender holds beside it, under 64 MB
     spool_dir: str | None = None  # where what is not sent yet waits on the disk
     max_spool_bytes: int = 256 << 20  # of one process
     on_run_end: tuple[RunEnd, ...] = ()

@@ -385,7 +385,9 @@ class RunwoodCallbackHandler(BaseTracer):
     def _flush_root(self) -> None:
         """Wait for the server, or in an event loop, which must not wait, have it sent at once."""
         if asyncio._get_running_loop() is None:
-            self.flush(ROOT_FLUSH_SECONDS)
+            deadline = time.monotonic() + ROOT_FLUSH_SECONDS
+            self._sender.wait_until_sent(ROOT_FLUSH_SECONDS)
+            process.wait_until_told(deadline)
         else:
             self._sender.send_now()
 

@@ -12,8 +12,9 @@ from runwood.config import Config
 from runwood.hooks.runner import Runner
 from runwood.recording.recorder import Recorder
 from runwood.sending.sender import Sender
+from runwood.workers import Workers
 
-EXIT_SECONDS = 5.0  # the longest that a process is held up at its end
+EXIT_SECONDS = 4.5  # of waiting: with what else an end takes it stays below 5
 
 _senders: dict[tuple[str, str], Sender] = {}
 _recorders: dict[tuple[str, str, str], Recorder] = {}
@@ -30,7 +31,7 @@ def sender_for(config: Config) -> Sender:
         _hook()
         sender = _senders.get(key)
         if sender is None:
-            sender = _senders[key] = Sender(config, _hook_multiprocessing)
+            sender = _senders[key] = Sender(config, _hook_children)
     return sender
 
 
@@ -67,6 +68,19 @@ def drain(seconds: float = EXIT_SECONDS) -> None:
         sender.finish_closing()
 
 
+def _flush(seconds: float) -> bool:
+    """Wait until every server has what was recorded so far; False: not all, or not in time."""
+    deadline = time.monotonic() + seconds
+    is_sent = True
+    for sender in list(_senders.values()):
+        is_sent &= sender.wait_until_sent(max(0.0, deadline - time.monotonic()))
+    _runner.wait(deadline)
+    return is_sent
+
+
+_workers = Workers(_flush, drain)
+
+
 def _hook() -> None:
     global _is_hooked
     if _is_hooked:
@@ -77,11 +91,17 @@ def _hook() -> None:
         os.register_at_fork(after_in_child=_after_fork)
 
 
-def _hook_multiprocessing() -> None:
-    """Drain at the end of a `multiprocessing` child, where atexit does not run.
+def _hook_children() -> None:
+    """Drain in children where atexit does not run. Called when a sender's thread starts."""
+    _hook_multiprocessing()
+    _workers.watch()
 
-    Called when a sender's thread starts: at the fork itself multiprocessing has not yet set up the
-    child, and drops what was registered before.
+
+def _hook_multiprocessing() -> None:
+    """Drain at the end of a `multiprocessing` child.
+
+    Not at the fork itself: there multiprocessing has not yet set up the child, and drops what was
+    registered before.
     """
     global _hooked_pid
     util = sys.modules.get("multiprocessing.util")

@@ -35,6 +35,10 @@ MAX_RETRY_AFTER_SECONDS = 300.0
 TRIES_OF_SERVER_ERROR = 5  # a body that makes the server fail must not stop all that comes after it
 PATIENT_TRIES = 25  # the same of what lies on the disk: ten minutes
 TRIES_AT_EXIT = 3
+SILENT_SECONDS = 10.0  # a server that has not answered for so long …
+SILENT_EXIT_SECONDS = (
+    1.0  # … holds up the end of a process no longer than this: masters wait for their workers
+)
 _RETRIED = frozenset({408, 425, 429})
 _WRONG_SETTINGS = frozenset({401, 403, 404, 405})
 
@@ -69,6 +73,7 @@ class Delivery:
             "version": __version__,
             "process": uuid.uuid4().hex,  # whose totals these are
         }
+        self._unanswered_since: float | None = None
         self._wake = threading.Event()
         self._is_hopeless = (
             False  # at the end of the process, with no server: do not try every batch
@@ -135,11 +140,14 @@ class Delivery:
         if told:
             client["dropped"] = self.lost.by_project()
         body = build_body(runs, client)
+        if self._unanswered_since is None:
+            self._unanswered_since = time.monotonic()
         try:
             answer = self._send(body)
         except (OSError, http.client.HTTPException) as error:
             warn("connection", "no answer from %s, trying on: %r", self.endpoint, error)
             return None
+        self._unanswered_since = None
         if answer.status // 100 == 2:
             self.lost.mark_reported(told)
         return answer
@@ -166,6 +174,11 @@ class Delivery:
 
     def hurry(self, deadline: float | None) -> None:
         """Let nothing wait past the deadline, a pause that has begun included. None: no hurry."""
+        silent_since = self._unanswered_since
+        if deadline is not None and silent_since is not None:
+            now = time.monotonic()
+            if now - silent_since > SILENT_SECONDS:
+                deadline = min(deadline, now + SILENT_EXIT_SECONDS)
         self.deadline = deadline
         self._is_hopeless = False
         self._wake.set()

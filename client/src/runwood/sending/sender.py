@@ -88,7 +88,15 @@ class Sender:
 
     # --- the app's side ---------------------------------------------------------------------------
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was put so far is settled; False if not all of it was acknowledged."""
+        """Wait until all that was put so far is settled; False if not all of it was acknowledged.
+
+        It tells of every loss once: for the app's own asking. The library's is `wait_until_sent`.
+        """
+        is_sent = self.wait_until_sent(timeout)
+        return not self._delivery.lost.take_since_flush() and is_sent
+
+    def wait_until_sent(self, timeout: float) -> bool:
+        """Wait until all that was put so far is settled; False: not within the time."""
         if self._pid != os.getpid():
             self._start_over()
         return self._wait_until_settled(time.monotonic() + timeout)
@@ -120,7 +128,7 @@ class Sender:
             thread.join(max(0.05, deadline - time.monotonic()))
         self._is_stopping = False
         self._delivery.hurry(None)
-        return is_sent
+        return not self._delivery.lost.take_since_flush() and is_sent
 
     def forget_parent_process(self) -> None:
         """Start anew in a forked child: the parent keeps its thread, its queue and its connection."""
@@ -140,7 +148,7 @@ class Sender:
                 lambda: self._is_confirmed(target) or self._delivery.has_resigned,
                 max(0.0, deadline - time.monotonic()),
             )
-        return not self._delivery.lost.take_since_flush() and self._is_confirmed(target)
+        return self._is_confirmed(target)
 
     def _is_confirmed(self, target: int) -> bool:
         """Whether the first `target` operations are settled, and the server knows what was lost."""
