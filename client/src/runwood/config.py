@@ -28,6 +28,7 @@ class Config:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     redact_keys: frozenset[str] = frozenset()
+    redact_secrets: bool = True
     redact: tuple[Rule, ...] = ()
     hide_inputs: Hide = False
     hide_outputs: Hide = False
@@ -51,6 +52,7 @@ class Config:
         project: str | None = None,
         tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        redact_secrets: bool | None = None,
         redact_keys: Iterable[str] = (),
         redact: Redact | Iterable[Redact] = (),
         hide_inputs: Hide | None = None,
@@ -72,6 +74,9 @@ class Config:
             project=_first(project, "RUNWOOD_PROJECT", DEFAULT_PROJECT),
             tags=tuple(tags),
             metadata=dict(metadata or {}),
+            redact_secrets=is_on("RUNWOOD_REDACT_SECRETS", default=True)
+            if redact_secrets is None
+            else redact_secrets,
             redact_keys=frozenset(redact_keys),
             redact=compile_rules(redact),
             hide_inputs=is_on("RUNWOOD_HIDE_INPUTS") if hide_inputs is None else hide_inputs,
@@ -83,9 +88,10 @@ class Config:
         )
 
 
-def is_on(variable: str) -> bool:
+def is_on(variable: str, *, default: bool = False) -> bool:
     """Whether an environment variable is set and does not say no."""
-    return os.environ.get(variable, "").strip().lower() not in _FALSE
+    value = os.environ.get(variable, "").strip().lower()
+    return default if not value else value not in _FALSE
 
 
 def _first(argument: str | None, variable: str, default: str) -> str:

@@ -75,6 +75,8 @@ class RunwoodCallbackHandler(BaseTracer):
         flush_on_root_end: wait, for 5 s at most, until the server has a trace whose root has ended: for
             runtimes that freeze after each request. In an event loop it is sent at once and not waited
             for; there, `await handler.aflush()`.
+        redact_secrets: hide what looks like a key, token or password inside of texts; default
+            `RUNWOOD_REDACT_SECRETS`, else yes.
         redact_keys: keys, in any spelling, whose values are hidden besides the usual secrets.
         redact: patterns whose matches are masked, and functions of a string that return what is recorded
             in its place: in payloads, metadata, events and errors.
@@ -113,6 +115,7 @@ class RunwoodCallbackHandler(BaseTracer):
         tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         sample_rate: float | None = None,
+        redact_secrets: bool | None = None,
         redact_keys: Iterable[str] = (),
         redact: Redact | Iterable[Redact] = (),
         hide_inputs: Hide | None = None,
@@ -134,6 +137,7 @@ class RunwoodCallbackHandler(BaseTracer):
             tags=tags,
             metadata=metadata,
             sample_rate=sample_rate,
+            redact_secrets=redact_secrets,
             redact_keys=redact_keys,
             redact=redact,
             hide_inputs=hide_inputs,

@@ -16,8 +16,10 @@ from runwood.workers import Workers
 
 EXIT_SECONDS = 4.5  # of waiting: with what else an end takes it stays below 5
 
-_senders: dict[tuple[str, str], Sender] = {}
-_recorders: dict[tuple[str, str, str], Recorder] = {}
+_Destination = tuple[str, str, bool]
+
+_senders: dict[_Destination, Sender] = {}
+_recorders: dict[tuple[_Destination, str], Recorder] = {}
 _runner = Runner()
 _lock = threading.RLock()
 _is_hooked = False
@@ -37,7 +39,7 @@ def sender_for(config: Config) -> Sender:
 
 def recorder_for(config: Config) -> Recorder:
     """Return the recorder for a project of a server."""
-    key = (*_destination(config), config.project)
+    key = (_destination(config), config.project)
     with _lock:
         recorder = _recorders.get(key)
         if recorder is None:
@@ -50,9 +52,11 @@ def wait_until_told(deadline: float) -> None:
     _runner.wait(deadline)
 
 
-def _destination(config: Config) -> tuple[str, str]:
-    """Return what handlers share a sender by: a file, or a server and key."""
-    return ("file", config.path) if config.path else (config.endpoint, config.api_key)
+def _destination(config: Config) -> _Destination:
+    """Return what handlers share a sender by: a file, or a server and key; and whether it hides secrets."""
+    if config.path:
+        return "file", config.path, config.redact_secrets
+    return config.endpoint, config.api_key, config.redact_secrets
 
 
 def drain(seconds: float = EXIT_SECONDS) -> None:

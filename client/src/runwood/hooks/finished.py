@@ -30,7 +30,7 @@ class ModelCall:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run as it was recorded: what is hidden from the server is hidden here too.
+    """A run as it was recorded: what `redact` and `hide_…` take away is not here either.
 
     `usage` and `cost` are the run's own, which only a model's run has; `total_usage` and `total_cost` are with
     those of all runs below it that ended before it. Costs are in USD, by genai-prices (`pip install

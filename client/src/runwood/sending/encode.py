@@ -14,6 +14,7 @@ import orjson
 import zstandard
 
 from runwood.recording.operation import PAYLOAD_FIELDS, Operation
+from runwood.values.secrets import hide_secrets
 
 # The server announces 100 runs; a body of this size takes it some milliseconds. Over it a body is cut.
 MAX_BATCH_RUNS = 100
@@ -44,10 +45,13 @@ class EncodedRun:
         self.is_reduced = True
 
 
-def encode_operations(operations: list[Operation]) -> list[EncodedRun]:
-    """Return the operations as JSON, in order."""
+def encode_operations(
+    operations: list[Operation], *, redact_secrets: bool = False
+) -> list[EncodedRun]:
+    """Return the operations as JSON, in order, without the secrets in their texts where these are to be hidden."""
+    finish = hide_secrets if redact_secrets else bytes
     return [
-        EncodedRun(item.run_id, item.project, item.is_update, encode_body(item.body))
+        EncodedRun(item.run_id, item.project, item.is_update, finish(encode_body(item.body)))
         for item in operations
     ]
 

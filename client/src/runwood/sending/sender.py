@@ -226,7 +226,8 @@ class Sender:
         with self._send_lock:
             while operations := self._waiting.take(TAKE):
                 try:
-                    for batch in cut_batches(encode_operations(operations)):
+                    runs = encode_operations(operations, redact_secrets=self.config.redact_secrets)
+                    for batch in cut_batches(runs):
                         self._delivery.deliver(batch)
                 finally:
                     self._waiting.settle(operations)

@@ -1,7 +1,7 @@
 """Which keys name a secret. Strings and structures under them never leave the process.
 
 Judged by the name alone, in any spelling (`X-Api-Key`, `apiKey`, `OPENAI_API_KEY`). Secrets inside
-running text are not found: hide those with LangGraph's `TracePolicy`, or keep them out of prompts.
+running text are found by their looks: `runwood.values.secrets`.
 """
 
 from __future__ import annotations
