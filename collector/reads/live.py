@@ -100,8 +100,7 @@ def subscribe(project_ids: Sequence[UUID], trace_id: UUID | None = None) -> Iter
         TooManyStreams: this process serves MAX_STREAMS already.
     """
     subscription = Subscription(project_ids, trace_id)
-    listener = _listener()
-    listener.add(subscription)
+    listener = _listen_for(subscription)
     try:
         yield subscription
     finally:
@@ -196,14 +195,20 @@ _start_lock = threading.Lock()
 _current: Listener | None = None
 
 
-def _listener() -> Listener:
-    """Return this process's listener, started on first use: a forked child has none of its own yet."""
+def _listen_for(subscription: Subscription) -> Listener:
+    """Add a stream to this process's listener, started on first use: a forked child has none of its own yet.
+
+    It starts after the stream was added, so that the first stream, too, is told to look again once it listens.
+    """
     global _current
     with _start_lock:
-        if _current is None or not _current.is_alive() or _current.process_id != os.getpid():
-            _current = Listener()
-            _current.start()
-        return _current
+        listener = _current
+        if listener is None or not listener.is_alive() or listener.process_id != os.getpid():
+            listener = _current = Listener()
+        listener.add(subscription)
+        if listener.ident is None:
+            listener.start()
+        return listener
 
 
 def stop_listener() -> None:
