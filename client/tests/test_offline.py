@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 from runwood import RunwoodFileHandler
 from runwood.command.push import push
 from runwood.config import Config
@@ -132,3 +134,69 @@ def test_the_command_without_its_packages_says_how_to_get_them(tmp_path):
     done = command("--help", PYTHONPATH=os.pathsep.join([str(tmp_path), str(SOURCE)]))
     assert done.returncode == 2
     assert "pip install 'runwood[cli]'" in done.stderr
+
+
+def test_a_folder_is_pushed_in_the_order_of_its_files(peer, tmp_path):
+    for name in ("b", "a"):
+        handler = RunwoodFileHandler(tmp_path / "in" / f"{name}.jsonl")
+        (tmp_path / "in").mkdir(exist_ok=True)
+        chain(name).invoke({"q": name}, {"callbacks": [handler]})
+        assert handler.flush()
+    (tmp_path / "in" / "notes.txt").write_text("no trace")
+    done = command("push", tmp_path / "in", "--remove", RUNWOOD_ENDPOINT=peer.url)
+    assert done.returncode == 0, done.stderr
+    assert "2 files: 8 operations sent, 0 not" in done.stderr
+    roots = [
+        run["inputs"]["q"]
+        for request in peer.accepted
+        for run in request.runs
+        if "parent_run_id" not in run
+    ]
+    assert roots == ["a", "b"]
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["notes.txt"]
+
+
+def test_a_file_that_was_not_sent_whole_is_not_removed(peer, written):
+    peer.judge = lambda _: (422, {}, b"{}")
+    done = command("push", written, "--remove", RUNWOOD_ENDPOINT=peer.url)
+    assert done.returncode == 1
+    assert written.exists()
+
+
+def test_a_request_that_langsmiths_sdk_left_is_sent_as_it_is(peer, tmp_path):
+    body = zstandard.compress(b'{"post":[],"patch":[]}')
+    envelope = {
+        "version": 1, "endpoint": "runs/batch", "body_base64": base64.b64encode(body).decode(),
+        "headers": {"Content-Type": "application/json", "Content-Encoding": "zstd", "x-api-key": "theirs"},
+    }  # fmt: skip
+    (tmp_path / "trace_1.json").write_text(json.dumps(envelope))
+    (tmp_path / "trace_2.json").write_text('{"version": 1, "endpoint": 5}')
+    done = command("push", tmp_path, RUNWOOD_ENDPOINT=peer.url, RUNWOOD_API_KEY="ours")
+    assert "1 operations sent" in done.stderr
+    assert "trace_2.json: line 1 holds no operation" in done.stderr
+    (request,) = peer.accepted
+    assert request.headers["x-api-key"] == "ours"
+    assert request.body == {"post": [], "patch": []}
+
+
+def test_a_request_is_tried_again_and_given_up_in_time(peer, tmp_path):
+    envelope = {
+        "endpoint": "runs/batch",
+        "headers": {},
+        "body_base64": base64.b64encode(b'{"post":[],"patch":[]}').decode(),
+    }
+    (tmp_path / "trace_1.json").write_text(json.dumps(envelope))
+    peer.answers = [(503, {}, b"")]
+    assert (
+        push(
+            Config.resolve(endpoint=peer.url), [tmp_path / "trace_1.json"], 10, lambda _: None
+        ).sent
+        == 1
+    )
+    gone = push(
+        Config.resolve(endpoint="http://127.0.0.1:9"),
+        [tmp_path / "trace_1.json"],
+        0.1,
+        lambda _: None,
+    )
+    assert (gone.sent, gone.lost) == (0, 1)

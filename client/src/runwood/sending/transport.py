@@ -32,8 +32,8 @@ class Answer:
 class Transport:
     """Posts bodies to one server. Used by one thread at a time."""
 
-    def __init__(self, endpoint: str, headers: dict[str, str]) -> None:
-        self._url = urlsplit(f"{endpoint}/runs/batch")
+    def __init__(self, endpoint: str, headers: dict[str, str], path: str = "/runs/batch") -> None:
+        self._url = urlsplit(f"{endpoint}{path}")
         self._headers = headers
         self._connection: http.client.HTTPConnection | None = None
         self._target = self._url.path

@@ -1,0 +1,79 @@
+"""The client's commands against a real server, with what LangSmith's real SDK leaves behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.server import ROOT, Server, free_port
+from tests.contract.support import Account, new_project, wait_for
+from tests.environment import clean_environment
+
+LEFT_BY_LANGSMITH = """
+from langsmith import Client, traceable, tracing_context
+client = Client(timeout_ms=500)
+@traceable(client=client)
+def outer(x):
+    return inner(x)
+@traceable(client=client)
+def inner(x):
+    return x + 1
+outer(1)
+client.flush()
+"""
+
+
+def runwood_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = clean_environment() | {"PYTHONPATH": str(ROOT / "client" / "src"), **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "runwood", *arguments],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_doctor_finds_nothing_wrong_with_a_server_that_works(runwood: Server) -> None:
+    done = runwood_command(
+        "doctor", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=runwood.api_key()
+    )
+    assert done.returncode == 0, done.stdout
+    assert "✓ test trace: sent and read back" in done.stdout
+
+
+def test_doctor_tells_keys_apart(runwood: Server) -> None:
+    for key, words in {
+        runwood.api_key("read"): "needs the scope ingest",
+        "rw_" + "x" * 43: "does not know it",
+    }.items():
+        done = runwood_command("doctor", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=key)
+        assert done.returncode == 1
+        assert words in done.stdout
+    only_sends = runwood.api_key("ingest")
+    done = runwood_command("doctor", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=only_sends)
+    assert (done.returncode, "may not read" in done.stdout) == (0, True), done.stdout
+
+
+def test_what_langsmiths_sdk_could_not_send_is_pushed(
+    account: Account, runwood: Server, tmp_path: Path
+) -> None:
+    project = new_project("failed")
+    left = tmp_path / "failed"
+    subprocess.run(
+        [sys.executable, "-c", LEFT_BY_LANGSMITH],
+        env=account.environment(project)
+        | {
+            "LANGSMITH_ENDPOINT": f"http://127.0.0.1:{free_port()}",
+            "LANGSMITH_FAILED_TRACES_DIR": str(left),
+        },
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert list(left.glob("trace_*.json"))
+    done = runwood_command(
+        "push", str(left), "--remove", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=account.api_key
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(left.glob("trace_*.json"))
+    runs = wait_for(
+        lambda: list(account.client.list_runs(project_name=project)), lambda found: len(found) == 2
+    )
+    assert {run.name for run in runs} == {"outer", "inner"}
