@@ -74,6 +74,36 @@ def test_a_scope_inside_a_disabled_one_may_record_again(peer, handler):
     assert names(peer) == ["seen"]
 
 
+def test_a_scope_inside_a_disabled_one_that_does_not_say_stays_disabled(peer, handler):
+    with runwood.tracing(enabled=False), runwood.tracing(project="inner"):
+        step("unseen").invoke(1, {"callbacks": [handler]})
+    handler.flush()
+    assert names(peer) == []
+
+
+def test_an_event_of_a_run_that_is_not_recorded_costs_no_copy(peer, handler):
+    class Counted(dict):
+        reads = 0
+
+        def items(self):
+            Counted.reads += 1
+            return super().items()
+
+    run_id = uuid4()
+    with runwood.tracing(enabled=False):
+        handler.on_chain_start(None, {}, run_id=run_id)
+    handler.on_custom_event("progress", Counted(done=1), run_id=run_id)
+    assert Counted.reads == 0
+
+
+def test_a_run_that_is_not_recorded_and_never_ends_is_not_sent_at_the_end(peer, handler):
+    with runwood.tracing(enabled=False):
+        handler.on_chain_start(None, {}, run_id=uuid4())
+    handler._recorder.sweep()
+    handler.flush()
+    assert names(peer) == []
+
+
 @pytest.mark.parametrize("settings", [{"sample_rate": 0.0}, {}])
 def test_a_cancelled_model_that_is_not_recorded_does_not_stay_open(peer, settings):
     handler = RunwoodCallbackHandler(peer.url, **settings)

@@ -179,6 +179,42 @@ def test_numpy_arrays_are_shown_by_shape_and_head():
 
 
 # --- by value -------------------------------------------------------------------------------------
+def test_numpy_scalars_are_their_values():
+    numpy = pytest.importorskip("numpy")
+    assert snap(numpy.int64(3)) == 3
+    assert snap(numpy.bool_(True)) is True
+    assert snap(numpy.float32("nan")) == "nan"
+    assert snap(numpy.datetime64("2026-01-01")) == "2026-01-01"
+    assert snap(numpy.array([{"a": 1}, None], dtype=object)) == [{"a": 1}, None]
+
+
+def test_tables_are_shown_by_their_columns_and_small_ones_by_their_rows():
+    pandas = pytest.importorskip("pandas")
+    assert snap(pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})) == {
+        "type": "DataFrame", "shape": [2, 2], "columns": ["a", "b"],
+        "rows": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}],
+    }  # fmt: skip
+    large = snap(pandas.DataFrame({"a": range(5000)}))
+    assert large == {"type": "DataFrame", "shape": [5000, 1], "columns": ["a"]}
+    assert snap(pandas.Series([1.5, float("nan")])) == [1.5, "nan"]
+    assert snap(pandas.Series(range(5000)))["head"] == list(range(16))
+    assert snap(pandas.NaT) == "NaT"
+    assert snap(pandas.Timestamp("2026-01-01")) == "2026-01-01T00:00:00"
+
+
+def test_a_picture_is_named_and_not_copied():
+    image = pytest.importorskip("PIL.Image")
+    assert snap(image.new("RGB", (640, 480))) == "<Image RGB 640x480>"
+
+
+def test_no_address_of_an_object_is_in_its_repr():
+    class Kept:
+        def __repr__(self):
+            return "<Kept of 3 at 0x7f0588c01450>"
+
+    assert snap(Kept()) == "<Kept of 3>"
+
+
 def test_what_the_app_changes_after_the_event_does_not_reach_the_trace(peer, handler):
     state = {"items": [1], "nested": {"a": 1}}
 

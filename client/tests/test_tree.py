@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import uuid4
+
 from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda, RunnableParallel
@@ -238,3 +240,16 @@ def test_ten_thousand_runs_leave_no_state(peer, handler):
     assert not recorder._closed_early
     assert len(recorder._places) <= 512
     assert (handler.run_map, handler.order_map) == ({}, {})
+
+
+def test_keywords_and_run_types_that_nobody_knows_yet_are_kept(peer, handler):
+    run_id = uuid4()
+    handler.on_chain_start(
+        None, {"q": 1}, run_id=run_id, run_type="planner", name="new", mood="good"
+    )
+    handler.on_llm_new_token("x", run_id=run_id, mood="good")
+    handler.on_custom_event("e", 1, run_id=run_id, mood="good")
+    handler.on_chain_end({"a": 1}, run_id=run_id, mood="good")
+    handler.flush()
+    run = peer.named("new")
+    assert (run["run_type"], run["extra"]["mood"], run["outputs"]) == ("planner", "good", {"a": 1})

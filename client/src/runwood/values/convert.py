@@ -14,6 +14,7 @@ import datetime
 import decimal
 import enum
 import ipaddress
+import math
 import pathlib
 import re
 import types
@@ -34,6 +35,10 @@ MAX_KEY = 1000
 MAX_REPR = 2000
 MAX_BASE64 = 4096  # bytes that are shown whole; of more only the head
 MASK = "**********"  # what pydantic shows for a secret
+MAX_ARRAY = 1000  # values of an array or table that is shown whole
+_ADDRESS = re.compile(
+    r" at 0x[0-9a-fA-F]{4,16}"
+)  # it says nothing, and is another in every process
 _MAX_CLASSES = 2048  # apps that make classes as they run must not fill the table
 
 converters: dict[type, Converter] = {}
@@ -205,27 +210,35 @@ def _unread(walk: Snapshot, value: Any, _: int) -> Any:
 def _array(walk: Snapshot, value: Any, depth: int) -> Any:
     """Copy a small array or table; of a large one its shape and head. `tolist` makes all of it."""
     shape = tuple(getattr(value, "shape", ()))
-    size = 1
-    for length in shape:
-        size *= int(length)
+    size = math.prod(int(length) for length in shape)
     to_list = getattr(value, "tolist", None)
-    if callable(to_list) and size <= 1000:
+    if callable(to_list) and size <= MAX_ARRAY:
         return walk.copy(to_list(), depth)
-    columns = getattr(value, "columns", None)
     fields: list[tuple[str, Any]] = [("type", kind_name(type(value))), ("shape", shape)]
+    columns = getattr(value, "columns", None)
     if columns is not None:
         fields.append(("columns", [str(column) for column in list(columns)[:100]]))
+        if size <= MAX_ARRAY:  # rows of polars, or of pandas
+            rows = value.to_dicts() if hasattr(value, "to_dicts") else value.to_dict("records")
+            fields.append(("rows", rows))
     elif callable(to_list):
+        flat = value.reshape(-1) if hasattr(value, "reshape") else value
         fields.append(("dtype", str(getattr(value, "dtype", ""))))
-        fields.append(("head", value.reshape(-1)[:16].tolist()))
+        fields.append(("head", flat[:16].tolist()))
     return walk.mapping(value, fields, depth)
+
+
+def _image(walk: Snapshot, value: Any, _: int) -> Any:
+    """Name a picture of PIL by kind, mode and size: its pixels are the app's."""
+    width, height = value.size
+    return walk.text(f"<{kind_name(type(value))} {value.mode} {width}x{height}>")
 
 
 def _other(walk: Snapshot, value: Any, _: int) -> Any:
     kind: Any = type(value)
     if kind.__repr__ is object.__repr__:  # it would only give an address
         return walk.text(f"<{kind.__module__}.{kind.__qualname__}>")
-    return walk.text(walk.redactor.scrub(_safe(repr, value)))
+    return walk.text(_ADDRESS.sub("", walk.redactor.scrub(_safe(repr, value))))
 
 
 def _safe(function: Callable[[Any], str], value: Any) -> str:
@@ -241,6 +254,10 @@ def _is_array(kind: type) -> bool:
     return home in ("numpy", "pandas", "polars", "torch", "jax", "jaxlib") and hasattr(
         kind, "shape"
     )
+
+
+def _is_image(kind: type) -> bool:
+    return any(base.__module__ == "PIL.Image" and base.__name__ == "Image" for base in kind.__mro__)
 
 
 def _is_old_model(kind: type) -> bool:
@@ -271,6 +288,7 @@ _BY_CLASS: tuple[tuple[Any, Converter], ...] = (
 )
 _BY_LOOK: tuple[tuple[Callable[[type], bool], Converter], ...] = (
     (_is_array, _array),
+    (_is_image, _image),
     (lambda kind: issubclass(kind, float), _float),
     (lambda kind: issubclass(kind, tuple) and hasattr(kind, "_fields"), _named_tuple),
     (lambda kind: issubclass(kind, Mapping), _mapping),
