@@ -58,10 +58,8 @@ javascript: # the npm packages of the contract tests
 		npm ci --silent && touch node_modules/.package-lock.json \
 		|| { rm -rf node_modules; echo "JAVASCRIPT CONTRACT TESTS WERE SKIPPED: npm could not install their packages"; }; fi
 
-# The client's tests need no server and mostly wait: they run beside the others, and are shown after them.
 test: install-dev browser javascript ## run every test
-	@client=$$(mktemp); $(BIN)/python -m pytest client >$$client 2>&1 & \
-	$(BIN)/python -m pytest tests; failed=$$?; wait $$! || failed=1; cat $$client; rm -f $$client; exit $$failed
+	@$(BIN)/python -m scripts.run_tests
 
 test-fast: install-dev ## run the tests that need no running server and no browser
 	@$(BIN)/python -m pytest -m "not live and not browser and not faults"
