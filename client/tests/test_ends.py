@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -301,15 +302,9 @@ def test_events_of_one_run_are_bounded_and_the_rest_is_counted(peer, handler):
 
 
 def test_latency_is_never_negative_when_the_clock_is_set_back(peer, handler, monkeypatch):
-    from datetime import datetime
-
-    class NextDecade(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime(2036, 1, 1, tzinfo=tz)
-
+    next_decade = int(datetime(2036, 1, 1, tzinfo=timezone.utc).timestamp())  # noqa: UP017
     with monkeypatch.context() as patch:
-        patch.setattr("runwood.recording.run.datetime", NextDecade)
+        patch.setattr("runwood.recording.run.time.time_ns", lambda: next_decade * 10**9)
         run_id = start(handler, "run")
     handler.on_chain_end({}, run_id=run_id)
     handler.flush()

@@ -116,7 +116,7 @@ def test_an_outage_under_load_loses_nothing_and_keeps_the_order(tmp_path):
     names = [f"run {number}" for number in range(2_000)]
     for at in range(0, len(names), 100):
         record(handler, *names[at : at + 100])
-        assert wait_for(lambda: not len(handler._sender._waiting), 10)  # it goes to the disk
+        assert wait_for(lambda: not len(handler._sender._waiting.items), 10)  # it goes to the disk
     assert len(written(tmp_path)) >= 20
     with Peer(port) as peer:
         assert handler.flush(60)
@@ -248,7 +248,7 @@ def test_what_a_full_spool_has_no_room_for_waits_in_memory(tmp_path):
     assert wait_for(lambda: written(tmp_path) != [], 5)
     time.sleep(0.3)
     assert sum(path.stat().st_size for path in written(tmp_path)) <= 20_000
-    assert len(handler._sender._waiting) > 0
+    assert len(handler._sender._waiting.items) > 0
     with Peer(port) as peer:
         assert handler.flush(30)
         assert {run["name"] for run in peer.runs.values()} == set(names)

@@ -43,8 +43,9 @@ class Record:
         }
         usage = metadata.pop("usage_metadata", None)
         own_call = None
+        start_time = datetime.fromisoformat(run.start_text)
         if usage:
-            own_call = ModelCall(*self._model(metadata, body.get("outputs")), usage, run.start_time)
+            own_call = ModelCall(*self._model(metadata, body.get("outputs")), usage, start_time)
             self.calls.append(own_call)
         if above is not None:
             above.calls.extend(self.calls[self.handed_up :])
@@ -58,7 +59,7 @@ class Record:
             run_type=run.run_type,
             project=run.project,
             status=status,
-            start_time=run.start_time,
+            start_time=start_time,
             end_time=datetime.fromisoformat(body["events"][-1]["time"]),
             first_token_time=datetime.fromisoformat(run.first_token) if run.first_token else None,
             error=body.get("error"),

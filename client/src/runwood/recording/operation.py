@@ -14,7 +14,12 @@ class Operation:
     __slots__ = ("body", "is_update", "project", "run_id", "size")
 
     def __init__(
-        self, run_id: str, body: dict[str, Any], size: int, *, project: str, is_update: bool
+        self,
+        run_id: str,
+        body: dict[str, Any],
+        size: int,
+        project: str,
+        is_update: bool,  # noqa: FBT001
     ) -> None:
         self.run_id = run_id
         self.body = body

@@ -25,7 +25,7 @@ from runwood.scope import current_scope
 
 if TYPE_CHECKING:
     from runwood.hooks.finished import FinishedRun
-    from runwood.hooks.record import RunEnd
+    from runwood.hooks.record import Record, RunEnd
 
     Tell = Callable[[FinishedRun, tuple[RunEnd, ...]], None]
 
@@ -116,7 +116,7 @@ class Recorder:
 
     def send_start(self, run: OpenRun, payloads: dict[str, Any], size: int) -> None:
         """Send the create of a run."""
-        body = self._identity(run)
+        body = run.identity()
         body["tags"] = run.tags
         body["events"] = [run.events[0]]
         body.update(payloads)
@@ -152,7 +152,7 @@ class Recorder:
         ended = time.monotonic()
         if outcome.status == "success" and run.has_paused_node:
             outcome = PAUSED
-        body = self._identity(run)
+        body = run.identity()
         body["end_time"] = run.time_at(ended)
         body.update(payloads)
         if outcome.error is not None:
@@ -162,11 +162,13 @@ class Recorder:
             body["status"] = outcome.status
         body["events"] = self._closing_events(run, outcome, body["end_time"])
         is_taken = self._put(run, body, size + 80 * len(run.events), is_update=True)
-        self._tell(run, outcome.status, body)
+        if run.record is not None:
+            self._tell(run, run.record, outcome.status, body)
         if run.was_refused or not is_taken:
             lost = "ends" if not run.was_refused else "payloads" if is_taken else "runs"
             self.outlet.count_lost(run.project, lost)
-        self._close_below(run, _STATUS_BELOW.get(outcome.status, "incomplete"), ended)
+        if run.children:
+            self._close_below(run, _STATUS_BELOW.get(outcome.status, "incomplete"), ended)
 
     def sweep(self) -> None:
         """Send every run that this process has open as incomplete: it is about to end."""
@@ -264,7 +266,7 @@ class Recorder:
         """Send an end that was concluded. One without end_time ranks below any real end."""
         if not run.is_recorded:
             return
-        body = self._identity(run)
+        body = run.identity()
         body["status"] = status
         moment = run.time_at(at)
         if status != "incomplete":
@@ -272,34 +274,19 @@ class Recorder:
         outcome = Outcome("incomplete", event=status, note=note)
         body["events"] = self._closing_events(run, outcome, moment)
         self._put(run, body, 80 * len(run.events), is_update=True)
-        self._tell(run, status, body)
-
-    def _tell(self, run: OpenRun, status: str, body: dict[str, Any]) -> None:
-        """Hand a finished run to the app's own functions, if it was started with any."""
         if run.record is not None:
-            parent = None if run.parent_id is None else self._open.get(run.parent_id)
-            above = None if parent is None else parent.record
-            self.tell(run.record.finish(run, status, body, above), run.record.functions)
+            self._tell(run, run.record, status, body)
+
+    def _tell(self, run: OpenRun, record: Record, status: str, body: dict[str, Any]) -> None:
+        """Hand a finished run to the app's own functions."""
+        parent = None if run.parent_id is None else self._open.get(run.parent_id)
+        above = None if parent is None else parent.record
+        self.tell(record.finish(run, status, body, above), record.functions)
 
     def _close_oldest(self, now: float) -> None:
         oldest = next(iter(self._open.values()))
         if len(self._open) > MAX_OPEN or now - oldest.started > MAX_OPEN_SECONDS:
             self._close_early(oldest.id, "incomplete", "open for too long", now)
-
-    def _identity(self, run: OpenRun) -> dict[str, Any]:
-        """Return the fields that every operation of a run repeats, so that each can stand alone."""
-        body: dict[str, Any] = {
-            "id": run.id_text,
-            "trace_id": run.trace_id,
-            "dotted_order": run.dotted_order,
-            "name": run.name,
-            "run_type": run.run_type,
-            "start_time": run.start_text,
-            "session_name": run.project,
-        }
-        if run.parent_id is not None:
-            body["parent_run_id"] = str(run.parent_id)
-        return body
 
     def _closing_events(self, run: OpenRun, outcome: Outcome, moment: str) -> list[dict[str, Any]]:
         closing: dict[str, Any] = {"name": outcome.event, "time": moment}
@@ -310,9 +297,8 @@ class Recorder:
         return [*run.events, closing]
 
     def _put(self, run: OpenRun, body: dict[str, Any], size: int, *, is_update: bool) -> bool:
-        return self.outlet.put(
-            Operation(run.id_text, body, size + BARE_SIZE, project=run.project, is_update=is_update)
-        )
+        size += BARE_SIZE
+        return self.outlet.put(Operation(run.id_text, body, size, run.project, is_update))
 
 
 def _remember(memory: dict[UUID, Any], key: UUID, value: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,11 +18,23 @@ MAX_EVENTS = 1000  # of one run; later ones are counted
 class OpenRun:
     """What is remembered of a run until it has ended. Payloads are not: they have left with the start."""
 
-    __slots__ = (
-        "children", "dotted_order", "events", "events_lost", "first_token", "has_paused_node", "id",
-        "id_text", "is_local_root", "is_parent_inferred", "is_recorded", "last_token", "name", "parent_id", "pid", "project", "record", "run_type", "start_text", "start_time",
-        "started", "tags", "task", "task_done", "token_count", "trace_id", "was_refused",
-    )  # fmt: skip
+    # What most runs never change; each costs an event nothing as long as it is not set.
+    project = ""
+    parent_id: UUID | None = None
+    is_recorded = True  # else it is only known, so that nothing below it is recorded
+    is_local_root = False  # no run of this process that we know of is above it
+    is_parent_inferred = False  # from the context, not told by the callback
+    has_paused_node = False
+    was_refused = False  # its start found the queue full
+    children: set[UUID] | None = None  # open ones; None: it never had any
+    events_lost = 0
+    token_count = 0
+    first_token: str | None = None
+    last_token = 0.0
+    record: Record | None = None  # where the app has functions of its own for finished runs
+    task: Any = None
+    task_done: Callable[[Any], None] | None = None
+    _identity: dict[str, Any] | None = None
 
     def __init__(self, run_id: UUID, name: str, run_type: str, pid: int) -> None:
         self.id = run_id
@@ -31,30 +42,29 @@ class OpenRun:
         self.name = name
         self.run_type = run_type
         self.pid = pid  # a forked child inherits open runs that only its parent may end
-        self.start_time = datetime.now(timezone.utc)  # noqa: UP017  datetime.UTC came with 3.11
+        self.start_microseconds = time.time_ns() // 1000
         self.started = time.monotonic()
-        self.start_text = format_time(self.start_time)
-        self.project = ""
-        self.is_recorded = True  # else it is only known, so that nothing below it is recorded
-        self.is_local_root = False  # no run of this process that we know of is above it
-        self.parent_id: UUID | None = None
+        self.start_text = format_time(self.start_microseconds)
         self.trace_id = self.id_text
-        self.dotted_order = format_segment(self.start_text, self.id_text)
+        self.dotted_order = format_segment(self.start_microseconds, self.id_text)
         self.tags: list[str] = []
-        self.children: set[UUID] | None = None  # open ones; None: it never had any
         self.events: list[dict[str, Any]] = [{"name": "start", "time": self.start_text}]
-        self.events_lost = 0
-        self.token_count = 0
-        self.first_token: str | None = None
-        self.last_token = 0.0
-        self.has_paused_node = False
-        self.is_parent_inferred = False  # from the context, not told by the callback
-        self.was_refused = False  # its start found the queue full
-        self.record: Record | None = (
-            None  # where the app has functions of its own for finished runs
-        )
-        self.task: Any = None
-        self.task_done: Callable[[Any], None] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return the fields that every operation of a run repeats, so that each can stand alone."""
+        if self._identity is None:
+            self._identity = {
+                "id": self.id_text,
+                "trace_id": self.trace_id,
+                "dotted_order": self.dotted_order,
+                "name": self.name,
+                "run_type": self.run_type,
+                "start_time": self.start_text,
+                "session_name": self.project,
+            }
+            if self.parent_id is not None:
+                self._identity["parent_run_id"] = str(self.parent_id)
+        return self._identity.copy()
 
     def place(self, parent_id: UUID, placement: tuple[str, str] | None) -> None:
         """Hang the run under its parent, whose (trace_id, dotted_order) is None where it is unknown."""
@@ -69,7 +79,8 @@ class OpenRun:
 
     def time_at(self, monotonic: float) -> str:
         """Return the wire time of a reading of `time.monotonic()`."""
-        return format_time(self.start_time + timedelta(seconds=monotonic - self.started))
+        since = int((monotonic - self.started) * 1_000_000)
+        return format_time(self.start_microseconds + since)
 
     def add_event(self, name: str, **fields: Any) -> None:
         """Note something that happened in the run, unless it has too much already."""

@@ -75,7 +75,7 @@ class Sender:
             self._is_idle = False
             self._ring()
         elif not self._is_urgent and (
-            len(self._waiting) >= TAKE or self._waiting.bytes > MAX_BATCH_BYTES
+            len(self._waiting.items) >= TAKE or self._waiting.bytes > MAX_BATCH_BYTES
         ):
             self._is_urgent = True
             self._ring()
@@ -193,7 +193,7 @@ class Sender:
                 warn("sender", "the sender failed and goes on: %r", error)
 
     def _has_nothing_to_do(self) -> bool:
-        return not len(self._waiting) and not (
+        return not len(self._waiting.items) and not (
             self._is_urgent and self._delivery.lost.is_unreported
         )
 
@@ -202,13 +202,13 @@ class Sender:
         if not self._is_stopping:
             self._is_idle = True
             # What was put before this thread was seen to be idle rang no bell.
-            if not len(self._waiting) and not self._is_stopping:
+            if not len(self._waiting.items) and not self._is_stopping:
                 self._bell.acquire()
             self._is_idle = False
             return False
         self._delivery.close()
         self._thread = None
-        if len(self._waiting):  # put before the thread was seen to be gone
+        if len(self._waiting.items):  # put before the thread was seen to be gone
             self._start_thread()
         return True
 

@@ -26,23 +26,15 @@ class WaitingOperations:
         self.max_bytes = max_bytes
         self.accepted = 0  # ever; flush waits until as many are settled
         self.settled = 0
-        self._bytes = 0
-        self._items: deque[Operation] = deque()
+        self.bytes = 0  # about how many those in memory are
+        self.items: deque[Operation] = deque()
         self._by_run: dict[tuple[str, str], Operation] = {}  # what is in `_items`
         self._lock = threading.RLock()
-
-    def __len__(self) -> int:
-        return len(self._items)
 
     @property
     def held(self) -> int:
         """How many operations are in memory, the ones being sent included."""
         return self.accepted - self.settled
-
-    @property
-    def bytes(self) -> int:
-        """About how many bytes they are."""
-        return self._bytes
 
     def put(self, operation: Operation) -> tuple[bool, bool]:
         """Return whether the operation was taken, and whether whole: payloads go before runs do."""
@@ -50,27 +42,28 @@ class WaitingOperations:
         key = (operation.run_id, operation.project)
         with self._lock:
             waiting = self._by_run.get(key)
-            room = self.max_items * (END_RESERVE if operation.is_update else 1.0)
-            if waiting is None and self.held >= room:
-                return False, True
-            if self._bytes + operation.size > self.max_bytes:
+            if waiting is None:
+                room = self.max_items * (END_RESERVE if operation.is_update else 1.0)
+                if self.accepted - self.settled >= room:
+                    return False, True
+            if self.bytes + operation.size > self.max_bytes:
                 operation.strip()
                 is_whole = False
             if waiting is not None:
                 before = waiting.size
                 waiting.absorb(operation)
-                self._bytes += waiting.size - before
+                self.bytes += waiting.size - before
             else:
                 self._by_run[key] = operation
-                self._items.append(operation)
-                self._bytes += operation.size
+                self.items.append(operation)
+                self.bytes += operation.size
                 self.accepted += 1
         return True, is_whole
 
     def take(self, limit: int) -> list[Operation]:
         """Return the oldest operations. They count as held until `settle`."""
         with self._lock:
-            taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+            taken = [self.items.popleft() for _ in range(min(limit, len(self.items)))]
             for operation in taken:
                 del self._by_run[operation.run_id, operation.project]
         return taken
@@ -79,4 +72,4 @@ class WaitingOperations:
         """Let go of operations that were taken."""
         with self._lock:
             self.settled += len(operations)
-            self._bytes -= sum(operation.size for operation in operations)
+            self.bytes -= sum(operation.size for operation in operations)

@@ -76,6 +76,8 @@ def key_text(key: Any, taken: Mapping[str, Any]) -> str:
 
 
 def _choose(kind: type) -> Converter:
+    if any(base.__name__ == "LangSmithSecret" for base in kind.__mro__):
+        return _masked
     for classes, converter in _BY_CLASS:
         if issubclass(kind, classes):
             return converter
@@ -87,9 +89,12 @@ def _choose(kind: type) -> Converter:
 
 # --- Plain values and their subclasses ------------------------------------------------------------
 def _string(walk: Snapshot, value: Any, _: int) -> Any:
-    if any(base.__name__ == "LangSmithSecret" for base in type(value).__mro__):
-        return MASK
     return walk.text(str.__str__(value))
+
+
+def _masked(_: Snapshot, __: Any, ___: int) -> Any:
+    """Hide a string that langsmith's own class calls a secret."""
+    return MASK
 
 
 def _enum(walk: Snapshot, value: Any, depth: int) -> Any:

@@ -27,6 +27,8 @@ Take = Callable[[Snapshot], Any]
 MAX_EXTRA_BYTES = 1 << 20
 MAX_SERIALIZED_BYTES = 64 << 10
 
+PARENT_INFERRED = {"parent": "inferred from the context"}
+
 # Of `serialized`, LangSmith's SDK keeps these: of all else it repeats the name.
 _SERIALIZED_TYPES = frozenset({"llm", "prompt"})
 # Keywords of a start event that say nothing about the run.
@@ -58,13 +60,15 @@ class Payloads:
             added = {**self._config.metadata, **current_scope().metadata}
             if added:
                 extra["metadata"] = {**added, **(metadata or {})}
-            extra["runtime"] = runtime()
-        if run.is_parent_inferred:
-            extra["runwood"] = {"parent": "inferred from the context"}
         fields = {"inputs": inputs}
         if extra:
             fields["extra"], extra_size = self._take(lambda walk: walk.copy(extra), MAX_EXTRA_BYTES)
             size += extra_size
+        if run.is_local_root:
+            # shared by all roots, and not copied: nothing changes it
+            fields["extra"] = {**fields.get("extra", {}), "runtime": runtime()}
+        elif run.is_parent_inferred:
+            fields["extra"] = {**fields.get("extra", {}), "runwood": PARENT_INFERRED}
         if serialized and run.run_type in _SERIALIZED_TYPES:
             description = serialized
             if self._config.hide_inputs or self._config.hide_outputs:  # a repr may hold either
@@ -124,14 +128,16 @@ class Payloads:
         if hide is True:
             return {}, 2
         payload, size = self._take(take, max_bytes or self._config.max_payload_bytes)
-        if hide is False:
+        if not hide:
             return payload, size
         return hide_payload(payload, hide, self.copy), size
 
     def _take(self, take: Take, max_bytes: int) -> tuple[Any, int]:
         walk = Snapshot(max_bytes, self._redactor)
+        rules = self._config.redact
         try:
-            return redact_value(take(walk), self._config.redact), walk.size
+            payload = take(walk)
+            return redact_value(payload, rules) if rules else payload, walk.size
         except Exception as error:  # noqa: BLE001  a payload that cannot be read must not cost its run
             return {"runwood": f"unreadable: {kind_name(type(error))}"}, 100
 

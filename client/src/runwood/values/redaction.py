@@ -33,15 +33,17 @@ _ASSIGNMENT = re.compile(
 _JSON_TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _MAX_KNOWN = 10_000  # keys are few, but data used as keys must not fill the memory
 _MAX_KNOWN_LENGTH = 100
+_MAX_SCRUBBED = 64  # reprs, each of some thousand characters at most
 
 
 class Redactor:
     """Knows the secret keys. `known` holds its verdict on every short key that it has seen."""
 
-    __slots__ = ("_extra", "known")
+    __slots__ = ("_extra", "_scrubbed", "known")
 
     def __init__(self, extra_keys: Iterable[str] = ()) -> None:
         self._extra = frozenset(map(_bare, extra_keys))
+        self._scrubbed: dict[str, str] = {}
         self.known: dict[str, bool] = {}
 
     def names_secret(self, key: str) -> bool:
@@ -59,9 +61,16 @@ class Redactor:
     def scrub(self, text: str) -> str:
         """Return a repr without the strings that stand behind secret names in it: `api_key='sk-…'`.
 
-        A model that langchain-core cannot take apart is described by its repr, keys included.
+        A model that langchain-core cannot take apart is described by its repr, keys included: by the same string
+        at each of its runs, so that what was made of the last few is remembered.
         """
-        return _ASSIGNMENT.sub(self._scrub_one, text)
+        scrubbed = self._scrubbed.get(text)
+        if scrubbed is None:
+            scrubbed = _ASSIGNMENT.sub(self._scrub_one, text)
+            if len(self._scrubbed) >= _MAX_SCRUBBED:
+                self._scrubbed.clear()
+            self._scrubbed[text] = scrubbed
+        return scrubbed
 
     def _scrub_one(self, match: re.Match[str]) -> str:
         return f"{match[1]}'{REDACTED}'" if self.names_secret(match[2]) else match[0]

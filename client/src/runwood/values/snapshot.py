@@ -131,7 +131,10 @@ class Snapshot:
             else:
                 self.size += size
                 size = 0
-                copied[key] = self.copy(value, depth + 1)
+                if kind is list:
+                    copied[key] = self.sequence(value, depth + 1)
+                else:
+                    copied[key] = self.copy(value, depth + 1)
                 if self.values > MAX_VALUES:
                     break
         path.discard(identity)
