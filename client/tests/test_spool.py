@@ -291,3 +291,64 @@ def test_an_empty_folder_that_a_killed_process_left_is_cleared_away(peer, tmp_pa
     assert handler.flush()
     assert handler.close()
     assert list(tmp_path.rglob(spool.LOCK)) == []
+
+
+SERVER = """
+import sys, threading
+from peer import Peer
+log = open(sys.argv[2], "a", buffering=1)
+def note(request):
+    for run in request.runs:
+        log.write(f"{run['name']} {'ended' if 'end_time' in run else 'open'}\\n")
+    if "dropped" in request.body["client"]:
+        log.write("dropped\\n")
+with Peer(int(sys.argv[1])) as peer:
+    peer.judge = note
+    print("up", flush=True)
+    threading.Event().wait()
+"""
+
+
+def started_server(port: int, log: Path) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(port), str(log)],
+        env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+def test_a_server_that_is_killed_and_away_while_the_app_works_loses_nothing(tmp_path):
+    """OUTAGE_SECONDS=120 makes it the outage that a team may have; docs/performance.md says how that went."""
+    outage = float(os.environ.get("OUTAGE_SECONDS", "2"))
+    with Peer() as gone:
+        port = gone.port
+    log = tmp_path / "log"
+    server = started_server(port, log)
+    script = f"""
+    began, number = time.monotonic(), 0
+    while time.monotonic() - began < {outage} + 2:
+        run(f"run-{{number}}")
+        number += 1
+        time.sleep(0.002)
+    print(number, flush=True)
+    print(handler.flush(120), flush=True)
+    """
+    app = started(script, f"http://127.0.0.1:{port}", tmp_path / "spool")
+    assert wait_for(lambda: log.exists() and "run-10 " in log.read_text(), 30)
+    server.kill()
+    server.communicate()
+    time.sleep(outage)
+    server = started_server(port, log)
+    said, _ = app.communicate(timeout=outage + 180)
+    server.kill()
+    server.communicate()
+    made, is_sent = said.split()
+    assert is_sent == "True"
+    lines = log.read_text().splitlines()
+    assert "dropped" not in lines
+    ended = {line.removesuffix(" ended") for line in lines if line.endswith(" ended")}
+    assert ended == {f"run-{number}" for number in range(int(made))}
+    assert written(tmp_path) == []

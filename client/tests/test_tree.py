@@ -253,3 +253,10 @@ def test_keywords_and_run_types_that_nobody_knows_yet_are_kept(peer, handler):
     handler.flush()
     run = peer.named("new")
     assert (run["run_type"], run["extra"]["mood"], run["outputs"]) == ("planner", "good", {"a": 1})
+
+
+def test_what_langgraph_hides_from_readers_keeps_its_mark(peer, handler):
+    hidden = RunnableLambda(lambda x: x, name="router").with_config(tags=["langsmith:hidden"])
+    hidden.invoke(1, {"callbacks": [handler]})
+    handler.flush()
+    assert peer.named("router")["tags"] == ["langsmith:hidden"]
