@@ -22,6 +22,8 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from benchmarks.server import Server, running_server
@@ -39,6 +41,12 @@ CHROMIUM_ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+
+# A loaded machine is slow, and that says nothing about the code.
+hypothesis_settings.register_profile(
+    "runwood", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("runwood")
 
 # A lost test cluster is no loss: without fsync a commit costs a tenth.
 TEST_SETTINGS = {**SERVER_SETTINGS, "fsync": "off", "full_page_writes": "off"}
