@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -291,6 +292,25 @@ def test_an_empty_folder_that_a_killed_process_left_is_cleared_away(peer, tmp_pa
     assert handler.flush()
     assert handler.close()
     assert list(tmp_path.rglob(spool.LOCK)) == []
+
+
+def test_a_spool_that_is_cleared_away_goes_on_in_a_new_folder_and_tells_what_is_gone(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(spool_delivery, "MAX_REMEMBERED_BYTES", 0)
+    with Peer() as gone:
+        port = gone.port
+    handler = handler_of(f"http://127.0.0.1:{port}", tmp_path / "spool")
+    for number, name in enumerate(["being sent", "cleared away"], start=1):
+        record(handler, name)
+        assert wait_for(lambda number=number: len(written(tmp_path)) == number, 10)
+    shutil.rmtree(tmp_path / "spool")
+    record(handler, "after")
+    assert wait_for(lambda: len(written(tmp_path)) == 1, 10)
+    with Peer(port) as back:
+        assert not handler.flush()
+        assert [run["name"] for run in back.runs.values()] == ["being sent", "after"]
+        assert back.requests[-1].body["client"]["dropped"] == {"tests": {"runs": 1}}
 
 
 SERVER = """

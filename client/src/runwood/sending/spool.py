@@ -35,11 +35,12 @@ ADOPT_SECONDS = 60.0  # between two looks for what others left
 
 @dataclass(frozen=True)
 class Batch:
-    """One file: its place, and whether this process wrote it."""
+    """One file: its place, and of one that this process wrote how many operations are in it."""
 
     path: Path
     size: int
     is_own: bool
+    count: int = 0
 
 
 class Spool:
@@ -63,20 +64,22 @@ class Spool:
         """Whether nothing waits here."""
         return not self._own_batches and not self._adopted_batches
 
-    def put(self, data: bytes) -> Batch:
-        """Write a batch, and return it once it is on the disk.
+    def put(self, data: bytes, count: int) -> Batch:
+        """Write a batch of so many operations, and return it once it is on the disk.
 
         Raises:
             OSError: the disk or the spool is full, or the folder cannot be written.
         """
         if self.bytes + len(data) > self.max_bytes and not self.is_empty:
             raise OSError(errno.EDQUOT, f"the spool has reached {self.max_bytes:,} bytes")
-        if self._own is None:
-            self._own = _Folder.create(self.root)
         self._number += 1
-        path = self._own.path / f"{self._number:08}.jsonl"
-        _write(path, data)
-        batch = Batch(path, len(data), is_own=True)
+        name = f"{self._number:08}.jsonl"
+        try:
+            path = _write(self._own_folder() / name, data)
+        except FileNotFoundError:  # somebody has cleared the spool away: a new folder does
+            self._lose_folder()
+            path = _write(self._own_folder() / name, data)
+        batch = Batch(path, len(data), is_own=True, count=count)
         self._add(batch.size)
         self._own_batches.append(batch)
         return batch
@@ -130,6 +133,16 @@ class Spool:
             if folder is not None:
                 os.close(folder.lock)
         self._own, self._adopted = None, []
+
+    def _own_folder(self) -> Path:
+        if self._own is None:
+            self._own = _Folder.create(self.root)
+        return self._own.path
+
+    def _lose_folder(self) -> None:
+        if self._own is not None:
+            os.close(self._own.lock)
+            self._own = None
 
     def _add(self, size: int) -> None:
         with self._lock:
@@ -197,7 +210,7 @@ def _lock(path: Path, flags: int = 0) -> int | None:
     return file
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes) -> Path:
     new = path.with_suffix(".tmp")
     file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -208,7 +221,7 @@ def _write(path: Path, data: bytes) -> None:
             os.fsync(file)
         finally:
             os.close(file)
-        new.replace(path)
+        return new.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             new.unlink()

@@ -34,6 +34,7 @@ class SpoolDelivery:
     def __init__(self, config: Config, spool_dir: str, on_progress: Callable[[], None]) -> None:
         self.unconfirmed = 0  # operations that were written here and that the server has not got
         self.has_resigned = False  # at the end of the process: the rest stays on the disk
+        self._project = config.project
         self._delivery = Delivery(config, is_patient=True)
         self._spool = Spool(spool_dir, config.endpoint, config.api_key, config.max_spool_bytes)
         self._on_progress = on_progress
@@ -41,6 +42,7 @@ class SpoolDelivery:
         self._remembered_bytes = 0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # of the counts
+        self._starting = threading.RLock()  # of the second thread
         self._sending = threading.Lock()  # held over a request
         self._work = threading.Event()
         self._room = threading.Event()
@@ -63,7 +65,7 @@ class SpoolDelivery:
         while True:
             self._room.clear()
             try:
-                batch = self._spool.put(data)
+                self._write(runs, data)
             except OSError as error:
                 warn("spool", "%d runs cannot be written to the spool: %s", len(runs), error)
                 if self._spool.is_empty or self._delivery.is_too_late:
@@ -72,13 +74,16 @@ class SpoolDelivery:
                     return
                 self._room.wait(ROOM_SECONDS)
             else:
-                break
-        with self._lock:
+                self._wake()
+                return
+
+    def _write(self, runs: list[EncodedRun], data: bytes) -> None:
+        with self._lock:  # the second thread may have sent the batch before it is counted here
+            batch = self._spool.put(data, len(runs))
             self.unconfirmed += len(runs)
             if self._remembered_bytes + batch.size <= MAX_REMEMBERED_BYTES:
                 self._remembered[batch] = runs
                 self._remembered_bytes += batch.size
-        self._wake()
 
     def report_losses(self) -> None:
         """Have the second thread tell the server, if there is something to tell."""
@@ -106,16 +111,18 @@ class SpoolDelivery:
         self._delivery.forget()
 
     def _wake(self) -> None:
-        self._is_closing = False
-        self._work.set()
-        if self._thread is None:
+        with self._starting:
+            self._is_closing = False
+            self._work.set()
+            if self._thread is not None:
+                return
             thread = threading.Thread(target=self._run, name="runwood-spool", daemon=True)
-            self._thread = thread
             try:
                 thread.start()
             except RuntimeError:  # the interpreter ends, and starts no more threads
-                self._thread = None
                 self._resign()
+            else:
+                self._thread = thread
 
     # --- the second thread ------------------------------------------------------------------------
     def _run(self) -> None:
@@ -129,8 +136,9 @@ class SpoolDelivery:
                 warn("spool thread", "the spool could not be sent, and goes on: %r", error)
         self._delivery.close()
         self._spool.close()
-        self._thread = None
-        self._go_on_if_needed()
+        with self._starting:
+            self._thread = None
+            self._go_on_if_needed()
 
     def _go_on_if_needed(self) -> None:
         """Start again where a batch was written before this thread was seen to be gone."""
@@ -163,13 +171,23 @@ class SpoolDelivery:
             )
         self._spool.discard(batch, keep_as=keep_as)
         if batch.is_own:
+            self._count_missing(batch.count - len(runs))
             with self._lock:
-                self.unconfirmed -= len(runs)
+                self.unconfirmed -= batch.count
                 if self._remembered.pop(batch, None) is not None:
                     self._remembered_bytes -= batch.size
         self._room.set()
         self._on_progress()
         return True
+
+    def _count_missing(self, count: int) -> None:
+        """Count what somebody took out of the folder before it was sent."""
+        if count > 0:
+            warn(
+                "spool gone", "%d runs were no longer in the spool when they were to be sent", count
+            )
+        for _ in range(count):
+            self.lost.count(self._project, "runs")
 
     def _read(self, batch: Batch) -> tuple[list[EncodedRun], bool]:
         """Return a batch's runs, and whether they are all that its file says."""
