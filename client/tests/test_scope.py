@@ -44,6 +44,21 @@ def test_a_scope_adds_tags_and_metadata_to_the_root_alone(peer):
     assert "blue" not in peer.named("StrOutputParser")["tags"]
 
 
+def test_a_scope_in_the_middle_of_a_trace_marks_the_topmost_runs_in_it(peer, handler):
+    def work(x):
+        with runwood.tracing(project="other", tags=["vip"], metadata={"customer": 7}):
+            step("inside", lambda y: step("below").invoke(y)).invoke(x)
+        return step("after").invoke(x)
+
+    step("root", work).invoke(1, {"callbacks": [handler]})
+    handler.flush()
+    inside = peer.named("inside")
+    assert (inside["tags"], inside["session_name"]) == (["vip"], "tests")
+    assert inside["extra"]["metadata"]["customer"] == 7
+    for name in ("root", "below", "after"):
+        assert "vip" not in peer.named(name)["tags"]
+
+
 def test_scopes_nest_and_say_only_what_is_different(peer, handler):
     with runwood.tracing(project="outer", tags=["a"], metadata={"x": 1}):
         with runwood.tracing(tags=["b"], metadata={"y": 2}):

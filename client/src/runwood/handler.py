@@ -355,8 +355,9 @@ class RunwoodCallbackHandler(BaseTracer):
         run = self._recorder.open(run_id, parent_id, name, run_type, tags, self.config.sample_rate)
         if run is None:
             return
-        if run.is_local_root:
-            added = (*self.config.tags, *current_scope().tags)
+        if run.is_local_root or run.is_scope_root:
+            own = self.config.tags if run.is_local_root else ()
+            added = (*own, *current_scope().tags)
             run.tags = list(dict.fromkeys([*run.tags, *added])) if added else run.tags
         fields, size = self._payloads.of_start(run, take_inputs, serialized, metadata, details)
         if self.config.on_run_end:

@@ -50,7 +50,10 @@ def tracing(
     metadata: Mapping[str, Any] | None = None,
     enabled: bool | None = None,
 ) -> Iterator[None]:
-    """Set the project, add tags and metadata to the traces that start inside, or record nothing there.
+    """Set the project of the traces that start inside, add tags and metadata, or record nothing there.
+
+    Tags and metadata are put on the traces that start inside; of a trace that began outside, on the topmost of its
+    runs that start inside. A trace stays in its project.
 
     Scopes nest: what an inner one does not say is as outside. What starts inside a scope with
     `enabled=False` is not recorded, also where it belongs to a trace that is.

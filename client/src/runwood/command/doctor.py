@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+from urllib.parse import urljoin
 
 from runwood.config import Config, is_on
 from runwood.recording.dotted_order import format_segment, format_time
@@ -192,8 +193,8 @@ class Examination:
         while time.monotonic() < deadline:
             status, _, body = self._ask(f"/runs/{run_id}")
             if status == 200:
-                page = json.loads(body).get("app_path") or ""
-                return Finding("ok", "test trace", f"sent and read back: {run_id} {page}".rstrip())
+                page = urljoin(self.config.endpoint, json.loads(body).get("app_path") or "/")
+                return Finding("ok", "test trace", f"sent and read back: {page}")
             if status in (401, 403):
                 return Finding(
                     "ok", "test trace", f"sent. The key may not read, so look for {run_id} yourself"

@@ -183,12 +183,13 @@ class Recorder:
     # --- inside -----------------------------------------------------------------------------------
     def _settle(self, run: OpenRun, parent_id: UUID | None, sample_rate: float) -> None:
         """Give a run its place, its project, and whether it is recorded: as its trace, where it is in one."""
-        scope = current_scope()
+        scope = run.scope = current_scope()
         parent = None if parent_id is None else self.place_of(parent_id)
         if parent_id is not None and parent is not None:
             run.place(parent_id, (parent.trace_id, parent.dotted_order))
             run.project = parent.project
             run.is_recorded = scope.is_enabled and parent.is_recorded
+            run.is_scope_root = isinstance(parent, OpenRun) and parent.scope is not scope
         else:
             run.is_local_root = True
             run.project = scope.project or self.project

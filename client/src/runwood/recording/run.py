@@ -11,6 +11,7 @@ from runwood.recording.dotted_order import format_segment, format_time
 
 if TYPE_CHECKING:
     from runwood.hooks.record import Record
+    from runwood.scope import Scope
 
 MAX_EVENTS = 1000  # of one run; later ones are counted
 
@@ -23,6 +24,7 @@ class OpenRun:
     parent_id: UUID | None = None
     is_recorded = True  # else it is only known, so that nothing below it is recorded
     is_local_root = False  # no run of this process that we know of is above it
+    is_scope_root = False  # the run above it started outside of the scope that this one is in
     is_parent_inferred = False  # from the context, not told by the callback
     has_paused_node = False
     was_refused = False  # its start found the queue full
@@ -35,6 +37,8 @@ class OpenRun:
     task: Any = None
     task_done: Callable[[Any], None] | None = None
     _identity: dict[str, Any] | None = None
+
+    scope: Scope | None = None  # that it started in
 
     def __init__(self, run_id: UUID, name: str, run_type: str, pid: int) -> None:
         self.id = run_id

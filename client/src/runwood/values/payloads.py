@@ -56,8 +56,9 @@ class Payloads:
         extra = {name: item for name, item in details.items() if name not in _INTERNAL}
         if metadata:
             extra["metadata"] = metadata
-        if run.is_local_root:
-            added = {**self._config.metadata, **current_scope().metadata}
+        if run.is_local_root or run.is_scope_root:
+            own = self._config.metadata if run.is_local_root else {}
+            added = {**own, **current_scope().metadata}
             if added:
                 extra["metadata"] = {**added, **(metadata or {})}
         fields = {"inputs": inputs}
