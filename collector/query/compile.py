@@ -172,6 +172,10 @@ class CompiledExpression:
         """Return the condition: exact unless `needs_payload`, and then one that no match fails."""
         return _for_alias(self.node.condition(is_upper=True), alias)
 
+    def certainty(self, alias: str = "run") -> str:
+        """Return a condition that only matches pass, and all of them unless `needs_payload`."""
+        return _for_alias(self.node.condition(is_upper=False), alias)
+
     def truths(self, alias: str = "run") -> str:
         """Return a column: the truth of each row-level part, as an array."""
         tests = ", ".join(f"({test}) IS TRUE" for test in self.row_tests)

@@ -31,6 +31,7 @@ TEXT_ONLY = frozenset({"like", "search", "has", "exists"})
 OPERATORS: tuple[Operator, ...] = (*ORDER, "in", "like", "has", "exists", "search")
 
 STATUSES = ("pending", "success", "error")
+STATES = ("running", "success", "error", "interrupted", "cancelled", "incomplete")  # our own, finer
 # Numbers beyond are no measure of a run, and Postgres cannot hold all that can be written.
 MAX_EXPONENT = 30
 # A pattern full of wildcards is slow whoever matches it.
@@ -110,6 +111,12 @@ def _status(value: Literals) -> str:
     return _text(value)
 
 
+def _state(value: Literals) -> str:
+    if value not in STATES:
+        raise ValueError(f"a status is one of {_listed(STATES)}{_nearest(value, STATES)}")
+    return _text(value)
+
+
 def _any(value: Literals) -> Scalar:
     return _number(value) if isinstance(value, Decimal) else value
 
@@ -148,6 +155,8 @@ def _pairs(group: Group) -> dict[str, Field]:
 STATUS_SQL = """(CASE WHEN {run}.error IS NOT NULL OR {run}.status = 'cancelled' THEN 'error'
  WHEN {run}.status IN ('running', 'incomplete') THEN 'pending' ELSE 'success' END)"""
 
+STATE_SQL = "(CASE WHEN {run}.error IS NOT NULL THEN 'error' ELSE {run}.status END)"
+
 # The two times may come from two clocks: never below zero.
 LATENCY_SQL = """(CASE WHEN {run}.end_time >= {run}.start_time
  THEN extract(epoch FROM {run}.end_time - {run}.start_time) WHEN {run}.end_time IS NOT NULL THEN 0 END)"""
@@ -164,6 +173,7 @@ FIELDS: dict[str, Field] = {
     "name": Field(TEXT, _text, "{run}.name", is_nullable=True, term="name"),
     "run_type": Field(EQUAL, _text, "coalesce({run}.run_type, 'chain')"),
     "status": Field(EQUAL, _status, STATUS_SQL),
+    "state": Field(EQUAL, _state, STATE_SQL),
     "error": Field(("eq", "neq", "like", "search"), _bool, "{run}.error", is_nullable=True),
     "model": Field(TEXT, _text, "{run}.model", is_nullable=True, term="model"),
     "start_time": Field(ORDER, _time, "{run}.start_time", "timestamptz"),
@@ -309,6 +319,11 @@ def _nearest(word: object, known: Iterable[str]) -> str:
     """Return a question that names what was meant, or "". Only for short words: difflib is slow."""
     close = difflib.get_close_matches(str(word)[:40].lower(), list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str:
+    """Return a question that names the word that was meant, or ""."""
+    return _nearest(word, known)
 
 
 def nearest_operator(name: str) -> str:

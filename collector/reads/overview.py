@@ -13,10 +13,10 @@ from uuid import UUID
 
 import orjson
 
-from collector.query.words import escape_like, storable
+from collector.query.words import storable
 from collector.reads.rows import SHOWN_STATUS, silent_before
 from collector.reads.sql import FIRST, fetch_all, time_limit, within_time
-from collector.reads.traces import MATCHES_TEXT
+from collector.reads.trace_search import search_within
 from collector.reads.types import STATUSES, TimeBucket, TraceFilter, TraceOverview
 
 LOOKED_AT = 10_000
@@ -29,18 +29,18 @@ SHORTEST_HISTOGRAM = timedelta(minutes=6)  # 72 bars of five seconds
 OVERVIEW = """
 WITH looked_at AS MATERIALIZED (
   SELECT trace.*, {shown_status} AS shown,
-         {has_status} AS has_status, {has_name} AS has_name, {has_tags} AS has_tags, {has_text} AS has_text
+         {has_status} AS has_status, {has_name} AS has_name, {has_tags} AS has_tags, {has_search} AS has_search
     FROM ({newest}) AS trace
 ), kept AS (
-  SELECT * FROM looked_at WHERE has_status AND has_name AND has_tags AND has_text
+  SELECT * FROM looked_at WHERE has_status AND has_name AND has_tags AND has_search
 )
 SELECT (SELECT count(*) FROM looked_at),
        (SELECT min(start_time) FROM looked_at),
        (SELECT jsonb_object_agg(shown, n) FROM (
-          SELECT shown, count(*) AS n FROM looked_at WHERE has_name AND has_tags AND has_text GROUP BY 1) AS s),
+          SELECT shown, count(*) AS n FROM looked_at WHERE has_name AND has_tags AND has_search GROUP BY 1) AS s),
        (SELECT jsonb_agg(jsonb_build_array(name, n) ORDER BY n DESC, name) FROM (
           SELECT name, count(*) AS n FROM looked_at
-           WHERE has_status AND has_tags AND has_text AND name <> '' GROUP BY 1
+           WHERE has_status AND has_tags AND has_search AND name <> '' GROUP BY 1
            ORDER BY n DESC, name LIMIT %(values)s) AS s),
        (SELECT jsonb_agg(jsonb_build_array(tag, n) ORDER BY n DESC, tag) FROM (
           SELECT tag, count(*) AS n FROM kept, unnest(tags) AS tag GROUP BY 1
@@ -56,7 +56,7 @@ SELECT (SELECT count(*) FROM looked_at),
 
 NEWEST = """
 SELECT * FROM (
-  SELECT id, start_time, end_time, last_heard_at, has_root, total_tokens, total_cost, name, status, tags,
+  SELECT id, project_id, day, start_time, end_time, last_heard_at, has_root, total_tokens, total_cost, name, status, tags,
          inputs_preview, outputs_preview, error
     FROM trace WHERE {within} ORDER BY start_time DESC, id DESC LIMIT %(looked_at)s
 ) AS {alias}
@@ -68,17 +68,20 @@ def get_overview(
 ) -> TraceOverview:
     """Return figures over the newest LOOKED_AT traces of each project.
 
+    A search that only payloads decide is counted as far as rows tell: there may be fewer.
+
     Raises:
         ReadTimeout: the database took too long.
     """
-    params = _params(project_ids, filter_)
+    search = search_within(OVERVIEW_SECONDS, project_ids, filter_.search)
+    params = _params(project_ids, filter_) | (search.params if search else {})
     query = OVERVIEW.format(
         shown_status=SHOWN_STATUS,
         newest=" UNION ALL ".join(_newest(number, filter_) for number in range(len(project_ids))),
         has_status=f"({SHOWN_STATUS} = ANY(%(statuses)s))" if filter_.statuses else "true",
         has_name="coalesce(trace.name = ANY(%(names)s), false)" if filter_.names else "true",
         has_tags="coalesce(trace.tags @> %(tags)s::text[], false)" if filter_.tags else "true",
-        has_text=f"coalesce({MATCHES_TEXT}, false)" if filter_.text else "true",
+        has_search=f"({' AND '.join(search.conditions)})" if search else "true",
     )
     with time_limit(OVERVIEW_SECONDS):
         (row,) = fetch_all(query, params)
@@ -136,7 +139,6 @@ def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]
         "statuses": list(filter_.statuses),
         "names": [storable(name) for name in filter_.names],
         "tags": [storable(tag) for tag in filter_.tags],
-        "text": f"%{escape_like(storable(filter_.text))}%",
         "thread_id": storable(filter_.thread_id) if filter_.thread_id is not None else None,
         **times,
         "looked_at": LOOKED_AT,

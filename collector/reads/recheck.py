@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from collector.query.compile import CompiledExpression, RunFacts
@@ -27,54 +28,49 @@ SELECT {columns} FROM run
 """
 
 
-class Recheck:
-    """Keeps of the rows that a scan found those whose payloads match. One for each query: it remembers."""
+class TraceTest:
+    """Says which traces have a run of which a filter holds, whatever it takes to know. It remembers.
 
-    def __init__(self, compiled: CompiledFilter) -> None:
-        self._compiled = compiled
-        self._traces: dict[tuple[str, TraceKey], bool] = {}
+    Args:
+        part: the filter.
+        params: what its conditions take.
+        is_root: asked of the traces' roots alone.
+    """
 
-    def __call__(self, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that match. The last column of each is the truth of the row-level parts."""
-        compiled = self._compiled
-        kept = list(rows)
-        if compiled.own is not None and compiled.own.needs_payload:
-            kept = [row for row, holds in _holds(kept, compiled.own) if holds]
-        for name, part in (("root", compiled.root), ("tree", compiled.tree)):
-            if part is not None and part.needs_payload:
-                passed = self._passed_traces(name, part, {_trace_key(row) for row in kept})
-                kept = [row for row in kept if _trace_key(row) in passed]
-        return kept
+    def __init__(
+        self, part: CompiledExpression, params: Mapping[str, Any], *, is_root: bool
+    ) -> None:
+        self._part = part
+        self._params = params
+        self._is_root = is_root
+        self._known: dict[TraceKey, bool] = {}
 
-    def _passed_traces(
-        self, name: str, part: CompiledExpression, keys: set[TraceKey]
-    ) -> set[TraceKey]:
-        """Return the traces whose root, or some run, the filter holds of."""
-        unknown = sorted(key for key in keys if (name, key) not in self._traces)
+    def passed(self, keys: set[TraceKey]) -> set[TraceKey]:
+        """Return those of the traces that have such a run."""
+        unknown = sorted(keys - self._known.keys())
         for first in range(0, len(unknown), TRACES_AT_ONCE):
             asked = unknown[first : first + TRACES_AT_ONCE]
             passed = {
                 _trace_key(row)
-                for rows in self._candidates(part, asked, is_root=name == "root")
-                for row, holds in _holds(rows, part)
+                for rows in self._candidates(asked)
+                for row, holds in _holds(rows, self._part)
                 if holds
             }
-            self._traces.update({(name, key): key in passed for key in asked})
-        return {key for key in keys if self._traces[name, key]}
+            self._known.update({key: key in passed for key in asked})
+        return {key for key in keys if self._known[key]}
 
-    def _candidates(
-        self, part: CompiledExpression, keys: Sequence[TraceKey], *, is_root: bool
-    ) -> Iterator[list[Row]]:
+    def _candidates(self, keys: Sequence[TraceKey]) -> Iterator[list[Row]]:
         """Yield the runs of some traces, or their roots, that SQL would let through."""
-        root_only = " AND run.id = run.trace_id" if is_root else ""
+        root_only = " AND run.id = run.trace_id" if self._is_root else ""
         query = CANDIDATES_OF_TRACES.format(
-            columns=f"{RUN_COLUMNS}, {part.truths()}", condition=part.condition() + root_only
+            columns=f"{RUN_COLUMNS}, {self._part.truths()}",
+            condition=self._part.condition() + root_only,
         )
         project_ids, days, trace_ids = (list(set(values)) for values in zip(*keys, strict=True))
         after = UUID(int=0)
         while True:
             params = {
-                **self._compiled.params,
+                **self._params,
                 "project_ids": project_ids,
                 "days": days,
                 "trace_ids": trace_ids,
@@ -86,6 +82,28 @@ class Recheck:
             if len(rows) < CANDIDATES:
                 return
             after = rows[-1][1]
+
+
+class Recheck:
+    """Keeps of the rows that a scan found those whose payloads match. One for each query: it remembers."""
+
+    def __init__(self, compiled: CompiledFilter) -> None:
+        self._own = compiled.own
+        self._tests = [
+            TraceTest(part, compiled.params, is_root=is_root)
+            for part, is_root in ((compiled.root, True), (compiled.tree, False))
+            if part is not None and part.needs_payload
+        ]
+
+    def __call__(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that match. The last column of each is the truth of the row-level parts."""
+        kept = list(rows)
+        if self._own is not None and self._own.needs_payload:
+            kept = [row for row, holds in _holds(kept, self._own) if holds]
+        for test in self._tests:
+            passed = test.passed({_trace_key(row) for row in kept})
+            kept = [row for row in kept if _trace_key(row) in passed]
+        return kept
 
 
 def _holds(rows: Sequence[Row], part: CompiledExpression) -> Iterator[tuple[Row, bool]]:

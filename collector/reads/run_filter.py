@@ -156,16 +156,8 @@ class _Compiler:
 
     def _few_traces(self, parts: Sequence[CompiledExpression]) -> None:
         """Narrow to the traces that have the terms of the filter, where they are few."""
-        demanded = dict.fromkeys(terms for part in parts for terms in part.terms)
-        if not demanded:
-            return
-        tests = [f"terms && {self.params.add(terms)}::integer[]" for terms in demanded]
-        rows = self._fetch(
-            "SELECT trace_id, day FROM trace_terms WHERE project_id = ANY(%(project_ids)s::uuid[])"  # noqa: S608 (our own words)
-            f" AND {' AND '.join(tests)} LIMIT %(limit)s",
-            limit=FEW_TRACES + 1,
-        )
-        if len(rows) <= FEW_TRACES:
+        rows = find_few_traces(self.project_ids, parts, self.params)
+        if rows is not None:
             self._narrow_to_traces(rows)
 
     def _few_judged(self, tests: Sequence[str]) -> None:
@@ -192,6 +184,22 @@ class _Compiler:
     def _fetch(self, query: str, **params: Any) -> list[Any]:
         known: Mapping[str, Any] = {"project_ids": list(self.project_ids), **self.params}
         return fetch_all(query, {**known, **params})
+
+
+def find_few_traces(
+    project_ids: Sequence[UUID], parts: Sequence[CompiledExpression], params: Params
+) -> list[tuple[UUID, date]] | None:
+    """Return (trace id, day) of the traces that have the terms of all the parts; None: they are many, or no term is known."""
+    demanded = dict.fromkeys(terms for part in parts for terms in part.terms)
+    if not demanded:
+        return None
+    tests = [f"terms && {params.add(terms)}::integer[]" for terms in demanded]
+    rows: list[Any] = fetch_all(
+        "SELECT trace_id, day FROM trace_terms WHERE project_id = ANY(%(project_ids)s::uuid[])"  # noqa: S608 (our own words)
+        f" AND {' AND '.join(tests)} LIMIT %(limit)s",
+        {"project_ids": list(project_ids), **params, "limit": FEW_TRACES + 1},
+    )
+    return rows if len(rows) <= FEW_TRACES else None
 
 
 def _in_trace(alias: str, compiled: CompiledExpression, more: str = "") -> str:

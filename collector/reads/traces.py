@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from collector.query.words import escape_like, storable
+from collector.query.words import storable
 from collector.reads.cursors import ListKind, decode_cursor, encode_cursor
 from collector.reads.rows import (
     RUN_COLUMNS,
@@ -19,6 +19,7 @@ from collector.reads.rows import (
 )
 from collector.reads.scan import Scan, scan_page
 from collector.reads.sql import fetch_all, likely_days, time_limit, within_time
+from collector.reads.trace_search import CompiledSearch, compile_trace_search, search_within
 from collector.reads.tree import order_tree
 from collector.reads.types import (
     STATUSES,
@@ -36,9 +37,6 @@ COUNT_SECONDS = 2.0
 TREE_SECONDS = 5.0
 MAX_TREE_RUNS = 2_000
 
-MATCHES_TEXT = """(trace.name ILIKE %(text)s OR trace.inputs_preview ILIKE %(text)s
- OR trace.outputs_preview ILIKE %(text)s OR trace.error ILIKE %(text)s)"""
-
 
 def list_traces(
     project_ids: Sequence[UUID], filter_: TraceFilter, cursor: str | None = None, limit: int = 50
@@ -52,7 +50,9 @@ def list_traces(
         ReadTimeout: the database took too long.
     """
     after = decode_cursor(ListKind.TRACES, cursor) if cursor else None
-    result = scan_page(project_ids, _scan(filter_), after, limit)
+    search = search_within(COUNT_SECONDS, project_ids, filter_.search)
+    recheck = search.recheck() if search else None
+    result = scan_page(project_ids, _scan(filter_, search), after, limit, recheck=recheck)
     silent = silent_before()
     end = result.next_position
     return Page(
@@ -62,8 +62,8 @@ def list_traces(
     )
 
 
-def _scan(filter_: TraceFilter) -> Scan:
-    conditions, params = trace_conditions(filter_)
+def _scan(filter_: TraceFilter, search: CompiledSearch | None) -> Scan:
+    conditions, params = trace_conditions(filter_, search)
     if filter_.statuses:
         conditions.append(f"{SHOWN_STATUS} = ANY(%(statuses)s)")
         params["statuses"] = list(filter_.statuses)
@@ -74,11 +74,13 @@ def _scan(filter_: TraceFilter) -> Scan:
         params=params,
         start_from=filter_.start_from,
         start_to=filter_.start_to,
-        has_index=filter_.thread_id is not None,
+        has_index=filter_.thread_id is not None or (search is not None and search.has_index),
     )
 
 
-def trace_conditions(filter_: TraceFilter) -> tuple[list[str], dict[str, Any]]:
+def trace_conditions(
+    filter_: TraceFilter, search: CompiledSearch | None
+) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions of all but time and status, and their params."""
     conditions: list[str] = []
     params: dict[str, Any] = {"silent_before": silent_before()}
@@ -91,14 +93,16 @@ def trace_conditions(filter_: TraceFilter) -> tuple[list[str], dict[str, Any]]:
     if filter_.thread_id is not None:
         conditions.append("trace.thread_id = %(thread_id)s")
         params["thread_id"] = storable(filter_.thread_id)
-    if filter_.text:
-        conditions.append(MATCHES_TEXT)
-        params["text"] = f"%{escape_like(storable(filter_.text))}%"
+    if search is not None:
+        conditions += search.conditions
+        params |= search.params
     return conditions, params
 
 
 def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCounts:
     """Count among the newest COUNTED_TRACES traces of the filter's time range and thread.
+
+    A search that only payloads decide is counted as far as rows tell: there may be fewer.
 
     Raises:
         ReadTimeout: the database took too long.
@@ -106,9 +110,10 @@ def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCoun
     counts: dict[Status, int] = dict.fromkeys(STATUSES, 0)
     is_capped = False
     with time_limit(COUNT_SECONDS):
+        search = compile_trace_search(project_ids, filter_.search) if filter_.search else None
         for project_id in project_ids:
             looked_at = 0
-            for status, matching, rows in _count_project(project_id, filter_):
+            for status, matching, rows in _count_project(project_id, filter_, search):
                 counts[status] = counts.get(status, 0) + matching
                 looked_at += rows
             is_capped |= looked_at >= COUNTED_TRACES
@@ -116,9 +121,11 @@ def count_traces(project_ids: Sequence[UUID], filter_: TraceFilter) -> TraceCoun
     return TraceCounts(sum(counts[status] for status in wanted), counts, is_capped)
 
 
-def _count_project(project_id: UUID, filter_: TraceFilter) -> list[tuple[Status, int, int]]:
+def _count_project(
+    project_id: UUID, filter_: TraceFilter, search: CompiledSearch | None
+) -> list[tuple[Status, int, int]]:
     """Return (status, matching traces, traces looked at)."""
-    conditions, params = trace_conditions(filter_)
+    conditions, params = trace_conditions(filter_, search)
     times, time_params = within_time("trace", filter_.start_from, filter_.start_to)
     within = ["project_id = %(project_id)s", *times]
     if filter_.thread_id is not None:

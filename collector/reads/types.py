@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
+from collector.query.search import Search
 from collector.query.tree import Expression
 
 T = TypeVar("T")
@@ -227,7 +228,7 @@ class TraceFilter:
     statuses: tuple[Status, ...] = ()
     names: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    text: str = ""  # looked for in name, previews and error, case-insensitively
+    search: Search | None = None
     start_from: datetime | None = None  # inclusive
     start_to: datetime | None = None  # exclusive
     thread_id: str | None = None

@@ -112,6 +112,39 @@ def test_slash_searches_and_keeps_the_other_filters(
     expect(page).to_have_url(re.compile(r"q=timeout&?.*tag=web|tag=web&q=timeout"))
 
 
+def test_a_search_that_nobody_understands_leaves_the_rows_and_points_at_the_fault(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(f"{URL}?q=status:error")
+    expect(rows(page)).to_have_count(1)
+    page.keyboard.press("/")
+    page.keyboard.press("End")
+    page.keyboard.type(" latency:>fast")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("duration")
+    expect(page.locator(".search-fault mark")).to_have_text("fast")
+    expect(page.locator("#q")).to_have_value("status:error latency:>fast")
+    expect(rows(page)).to_have_count(1)
+    page.go_back()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_condition_is_taken_off_and_a_search_is_copied_for_langsmith(
+    open_page: Open, traces: list[RunOperation]
+) -> None:
+    page = open_page(
+        f"{URL}?q=status:error+tag:web", permissions=["clipboard-read", "clipboard-write"]
+    )
+    page.get_by_text("As LangSmith filter").click()
+    page.get_by_role("button", name="Copy filter").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == 'and(eq(state, "error"), has(tags, "web"))'
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Remove condition status is error").click()
+    expect(page.locator("#q")).to_have_value("tag:web")
+
+
 def test_letters_typed_into_the_search_are_not_commands(
     open_page: Open, traces: list[RunOperation]
 ) -> None:
@@ -292,7 +325,16 @@ def test_the_list_works_without_scripts(open_page: Open, traces: list[RunOperati
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("query", ["", "?status=error&q=order", "?name=nobody&status=error"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?status=error&q=order",
+        "?name=nobody&status=error",
+        "?q=status:success+latency:>1ms+-type:tool+(tag:web+OR+tag:prod)",
+        "?q=tag:web+statsu:error",
+    ],
+)
 def test_the_list_is_accessible_and_nothing_scrolls_sideways(
     open_page: Open,
     find_violations: Violations,

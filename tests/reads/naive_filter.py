@@ -62,6 +62,11 @@ class Facts:
             return "error"
         return "success" if self.run.end_time else "pending"
 
+    def _state(self) -> str:
+        if self.run.error:
+            return "error"
+        return self.run.status or ("success" if self.run.end_time else "running")
+
     def _error(self) -> bool:
         return bool(self.run.error)
 

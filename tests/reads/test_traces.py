@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,8 +14,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from collector.query.search import Search, parse_search
 from collector.reads import scan, traces
 from collector.reads.errors import BadCursor, ReadTimeout
+from collector.reads.trace_search import CompiledSearch
 from collector.reads.types import Page, TraceFilter, TraceSummary
 from collector.wire.operations import RunOperation
 from tests.factories import SECOND, START, make_run, store_runs, uuid7
@@ -32,6 +36,11 @@ def store_root(number: int, project_id: UUID = PROJECT, **fields: Any) -> RunOpe
 
 def names(page: Page[TraceSummary]) -> list[str]:
     return [trace.name for trace in page.items]
+
+
+def search_of(text: str) -> Search:
+    """What the search box has that looks for this text, as it is."""
+    return parse_search(json.dumps(text, ensure_ascii=False))
 
 
 def listed(filter_: TraceFilter = ALL) -> list[str]:
@@ -236,18 +245,20 @@ def test_a_thread_is_listed() -> None:
         ("\ud800", []),
     ],
 )
-def test_text_is_found_in_name_previews_and_error_literally(text: str, found: list[str]) -> None:
+def test_text_is_found_in_name_payload_and_error_literally(text: str, found: list[str]) -> None:
     store_root(1, inputs=b'{"input": "Where is my Kettle?"}', outputs=b'{"output": "Shipped."}')
     store_root(2, inputs=b'{"input": "100% of C:\\\\temp"}')
     store_root(3, error="TimeoutError: gone", inputs='{"input": "返金"}'.encode())
-    assert listed(TraceFilter(text=text)) == found
+    assert listed(TraceFilter(search=search_of(text))) == found
 
 
 def test_filters_narrow_together() -> None:
     store_root(1, tags=["a"], error="Boom")
     store_root(2, tags=["a"])
     store_root(3, error="Boom")
-    assert listed(TraceFilter(tags=("a",), statuses=("error",), text="run")) == ["run 1"]
+    assert listed(TraceFilter(tags=("a",), statuses=("error",), search=parse_search("run"))) == [
+        "run 1"
+    ]
 
 
 def test_a_rare_match_is_found_over_many_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,12 +286,11 @@ def test_when_the_time_is_over_the_page_says_how_far_it_looked_and_goes_on_from_
 
 def test_a_database_that_takes_too_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     store_root(1)
-    monkeypatch.setattr(traces, "MATCHES_TEXT", "pg_sleep(30) IS NOT NULL AND %(text)s <> ''")
-    monkeypatch.setattr(
-        traces, "scan_page", lambda *arguments: scan.scan_page(*arguments, budget_seconds=0.02)
-    )
+    slow = CompiledSearch(["pg_sleep(30) IS NOT NULL"], {}, needs_payload=False, has_index=False)
+    monkeypatch.setattr(traces, "search_within", lambda *given: given[-1] and slow)
+    monkeypatch.setattr(traces, "scan_page", partial(scan.scan_page, budget_seconds=0.02))
     with pytest.raises(ReadTimeout):
-        listed(TraceFilter(text="x"))
+        listed(TraceFilter(search=parse_search("x")))
     assert listed() == ["run 1"]
 
 
@@ -309,7 +319,9 @@ def test_counts_are_given_for_every_status_whatever_status_is_asked_for() -> Non
 def test_counts_obey_the_other_filters() -> None:
     for number in range(6):
         store_root(number, tags=["even"] if number % 2 == 0 else [])
-    filter_ = TraceFilter(tags=("even",), start_from=START + SECOND, text="run")
+    filter_ = TraceFilter(
+        tags=("even",), start_from=START + SECOND, search=parse_search("name:run*")
+    )
     assert traces.count_traces([PROJECT], filter_).total == 2
     assert traces.count_traces([OTHER], filter_).total == 0
 

@@ -298,3 +298,51 @@ def test_the_median_is_of_the_traces_that_ended(reader: Client, stored: Stored) 
 def test_where_no_trace_has_ended_there_is_no_median(reader: Client, stored: Stored) -> None:
     stored(start(end_time=None), start(end_time=None))
     assert "p50" not in reader.get(URL).content.decode()
+
+
+def test_a_search_is_said_in_words_each_with_the_way_without_it(
+    reader: Client, stored: Stored
+) -> None:
+    stored(start(name="agent", tags=["prod"]))
+    response = reader.get(URL, {"q": 'status:success tag:prod -type:tool metadata.a:1 "refund"'})
+    assert [words for words, _ in response.context["query"].said()] == [
+        "status is success",
+        "tag is prod",
+        "no run: type is tool",
+        "metadata a is 1",
+        "some run: has “refund”",
+    ]
+    without = dict(response.context["query"].said())["tag is prod"]
+    assert "prod" not in without
+    assert "status%3Asuccess" in without
+
+
+def test_a_search_can_be_taken_along_as_langsmiths_filters(reader: Client, stored: Stored) -> None:
+    stored(start())
+    text = reader.get(URL, {"q": "latency:>5s model:gpt*"}).content.decode()
+    assert "and(gt(latency, 5))" in text
+    assert "like(model, &quot;gpt%&quot;)" in text
+
+
+def test_a_search_that_nobody_understands_shows_the_list_as_it_was_and_where_the_fault_is(
+    reader: Client, stored: Stored, check_html: Callable[[HttpResponse], None]
+) -> None:
+    stored(start(1, name="good", tags=["a"]), start(2, name="other"))
+    was = {**HTMX, "HX-Current-URL": f"http://testserver{URL}?q=tag:a"}
+    response = reader.get(URL, {"q": "tag:a statsu:<b>"}, headers=was)
+    assert names(response) == ["good"]
+    fault = response.context["asked"].fault
+    assert (fault.before, fault.at, fault.after) == ("tag:a ", "statsu:<b>", "")
+    assert "did you mean status?" in fault.message
+    assert 'value="tag:a statsu:&lt;b&gt;"' in response.content.decode()
+    whole = reader.get(URL, {"q": "tag:a statsu:<b>"})
+    check_html(whole)
+    assert names(whole) == ["good", "other"]
+
+
+def test_nothing_is_counted_while_texts_are_searched(reader: Client, stored: Stored) -> None:
+    stored(start(inputs=b'{"q": "refund"}'))
+    response = reader.get(URL, {"q": "refund"})
+    assert len(names(response)) == 1
+    assert response.context["overview"] is None
+    assert "so nothing is counted" in response.content.decode()

@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
+from collector.query.search import Search
 from collector.reads.types import STATUSES, Status, TraceFilter
+from viewer.present.search_words import SearchFault, as_langsmith, say_conditions, understand
 from viewer.present.status import describe_status
 from viewer.present.times import FIRST, LAST
 
-MAX_TEXT = 200  # characters of a search box
+MAX_TEXT = 1_000  # characters of a search box
 MAX_VALUES = 20  # of one filter: enough for a person, bounded for the database
 MAX_VALUE = 512  # characters of one value, as long as a project's name
 
@@ -56,7 +58,7 @@ class TraceListQuery:
         chosen = set(_values(params, "status"))
         range_ = _last(params, "range")
         return cls(
-            text=_last(params, "q")[:MAX_TEXT],
+            text=_text(params),
             statuses=tuple(status for status in STATUSES if status in chosen),
             names=_values(params, "name"),
             tags=_values(params, "tag"),
@@ -80,6 +82,30 @@ class TraceListQuery:
         """Whether anything but the time range leaves traces out."""
         return bool(self.text or self.statuses or self.names or self.tags or self.thread)
 
+    @property
+    def search(self) -> Search | None:
+        """What the text asks for; None where it asks for nothing, or nobody understands it."""
+        return understand(self.text)[0]
+
+    @property
+    def fault(self) -> SearchFault | None:
+        """What is wrong with the text."""
+        return understand(self.text)[1]
+
+    def said(self) -> list[tuple[str, str]]:
+        """Return (condition in words, the query string without it) of each condition of the text."""
+        if self.search is None:
+            return []
+        first_page = self.first_page()
+        return [
+            (item.words, replace(first_page, text=item.without).query_string())
+            for item in say_conditions(self.search)
+        ]
+
+    def langsmith(self) -> list[tuple[str, str]]:
+        """Return (argument, filter): the text in LangSmith's language."""
+        return as_langsmith(self.search) if self.search else []
+
     def to_filter(self, now: datetime) -> TraceFilter:
         start_from, start_to = self.start_from, self.start_to
         length = RANGES[self.range][1]
@@ -89,7 +115,7 @@ class TraceListQuery:
             statuses=self.statuses,
             names=self.names,
             tags=self.tags,
-            text=self.text,
+            search=self.search,
             start_from=start_from,
             start_to=start_to,
             thread_id=self.thread or None,
@@ -147,11 +173,12 @@ class TraceListQuery:
                 word = describe_status(value).word if key == "status" else value
                 query = first_page.toggled(field, value)
                 yield Chip(key, word, query.query_string()), query
-        for field, key, value in (("thread", "thread", self.thread), ("text", "text", self.text)):
-            if value:
-                change: dict[str, Any] = {field: ""}
-                query = replace(first_page, **change)
-                yield Chip(key, value, query.query_string()), query
+        if self.thread:
+            query = replace(first_page, thread="")
+            yield Chip("thread", self.thread, query.query_string()), query
+        for item in say_conditions(self.search) if self.search else ():
+            query = replace(first_page, text=item.without)
+            yield Chip("text", item.words, query.query_string()), query
 
     def chips(self) -> list[Chip]:
         """Return the filters that stand before the search box; the text stands in it."""
@@ -161,6 +188,11 @@ class TraceListQuery:
 def _last(params: Params, key: str) -> str:
     values = params.get(key)
     return values[-1].replace("\0", "").strip()[:MAX_VALUE] if values else ""
+
+
+def _text(params: Params) -> str:
+    values = params.get("q")
+    return values[-1].replace("\0", "").strip()[:MAX_TEXT] if values else ""
 
 
 def _values(params: Params, key: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from collector.reads.errors import ReadTimeout
 from collector.reads.overview import get_overview
+from collector.reads.trace_search import is_decided_by_rows
 from collector.reads.types import TraceOverview
 from viewer.present.trace_list_query import TraceListQuery
 
@@ -25,7 +26,9 @@ _kept: OrderedDict[Key, tuple[float, TraceOverview]] = OrderedDict()
 def find_overview(
     project_ids: Sequence[UUID], query: TraceListQuery, *, now: datetime, may_be_cached: bool
 ) -> TraceOverview | None:
-    """Return the figures, or None where they take too long: the rows are worth showing without them."""
+    """Return the figures, or None: they take too long, or only payloads tell what is found."""
+    if query.search is not None and not is_decided_by_rows(query.search):
+        return None
     key = (tuple(project_ids), replace(query, before=""))
     kept = _kept.get(key) if may_be_cached else None
     if kept and time.monotonic() - kept[0] < KEPT_SECONDS:

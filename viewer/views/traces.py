@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from collector.reads.errors import BadCursor, ReadTimeout
+from collector.reads.trace_search import is_decided_by_rows
 from collector.reads.traces import count_traces, get_trace, list_traces
 from collector.reads.types import Page, TraceFilter, TraceOverview, TraceSummary
 from viewer.preferences import reader_zone
@@ -35,7 +37,8 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
     """List traces, newest first; only the list where a script asks, with older rows again by `again=<id>`."""
     found = get_project(request, project)
     now, zone = timezone.now(), reader_zone(request)
-    query = TraceListQuery.parse(dict(request.GET.lists()), zone)
+    asked = TraceListQuery.parse(dict(request.GET.lists()), zone)
+    query = _understood(request, asked, zone)
     project_ids = (found.id,)
     try:
         page = list_traces(
@@ -52,6 +55,7 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
         "project": found,
         "section": "traces",
         "query": query,
+        "asked": asked,
         "overview": overview,
         "facets": view_facets(query, overview),
         "histogram": view_histogram(query, overview, _oldest(page, query), now=now, zone=zone),
@@ -75,6 +79,15 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
     return page_or_partial(
         request, TEMPLATE, PARTIAL, context, status=200 if page is not None else 503
     )
+
+
+def _understood(request: HtmxRequest, asked: TraceListQuery, zone: tzinfo) -> TraceListQuery:
+    """Return what is listed: what is asked for, or with a search that nobody understands the list as it was."""
+    if asked.fault is None:
+        return asked
+    before = parse_qs(urlsplit(request.htmx.current_url or "").query)
+    was = TraceListQuery.parse(before, zone)
+    return replace(asked, text="" if was.fault else was.text)
 
 
 def _rows(
@@ -127,6 +140,8 @@ def _suggestions(
         ways.append((Chip("time", "", wider.query_string()), wider))
     found = []
     for chip, way in ways:
+        if way.search is not None and not is_decided_by_rows(way.search):
+            continue  # what would be counted is not what would be found
         try:
             count = count_traces(project_ids, way.to_filter(now)).total
         except ReadTimeout:

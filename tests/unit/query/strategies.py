@@ -42,6 +42,8 @@ def _values(name: str, field: Field) -> st.SearchStrategy[Any]:
         return st.booleans()
     if name == "status":
         return st.sampled_from(("pending", "success", "error"))
+    if name == "state":
+        return st.sampled_from(("running", "success", "error", "interrupted"))
     if field.part == "key":
         return st.sampled_from(KEYS)
     if field.group is not None and field.part == "value":
