@@ -263,6 +263,30 @@ def test_an_async_generator_that_is_left_is_cancelled_and_cleans_up(peer):
     assert sent(peer) == ["stream chain cancelled"]
 
 
+def test_an_async_generator_that_the_end_of_the_loop_closes_cleans_up_without_a_word(peer, caplog):
+    closed = []
+
+    @runwood.trace
+    async def stream():
+        try:
+            yield "one"
+            yield "two"
+        finally:
+            await asyncio.sleep(0)
+            closed.append(True)
+
+    async def leave():
+        left = stream()
+        await anext(left)
+        return left
+
+    kept = asyncio.run(leave())
+    assert kept is not None
+    assert closed
+    assert caplog.text == ""
+    assert sent(peer) == ["stream chain cancelled"]
+
+
 def test_a_cancelled_coroutine_is_cancelled(peer):
     @runwood.trace
     async def slow():
@@ -359,9 +383,16 @@ def test_methods_are_recorded_without_their_object(peer):
         def open(cls, name):
             return name
 
+        @runwood.trace
+        @staticmethod
+        def greet(name):
+            return name
+
     Shop().buy("tea", "milk", size="L")
     Shop.open("x")
+    assert Shop().greet("y") == "y"
     sent(peer)
+    assert peer.named("greet")["inputs"] == {"name": "y"}
     assert peer.named("buy")["inputs"] == {"what": "tea", "more": ["milk"], "size": "L"}
     assert peer.named("open")["inputs"] == {"name": "x"}
 

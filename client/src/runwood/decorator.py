@@ -105,6 +105,8 @@ class _Traced:
 
     def wrap(self, function: Any) -> Any:
         """Return the function that records its calls."""
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(self.wrap(function.__func__))
         self.name = self.name or getattr(function, "__name__", None) or type(function).__name__
         try:
             self.signature = inspect.signature(function)
@@ -200,7 +202,8 @@ class _Traced:
                     try:
                         step = functools.partial(generator.asend, (yield item))
                     except GeneratorExit:
-                        await generator.aclose()
+                        if not generator.ag_running:  # at its end, the loop closes both at once
+                            await generator.aclose()
                         raise
                     except BaseException as thrown:  # noqa: BLE001  the consumer's, for the generator
                         step = functools.partial(generator.athrow, thrown)
