@@ -52,6 +52,13 @@ KINDS = {
     "basic": ("authorization=Basic ", chars(ALNUM + "+/", 20), "=="),
     "address": ("postgres://user:", chars(ALNUM + "!$%^*", 12), "@db.example/x"),
     "assignment": ("OPENAI_API_KEY=", chars(ALNUM, 20), ""),
+    "token": ("export TOKEN=", chars(ALNUM, 32), ""),
+    "session token": ("https://x/?session_token=", chars(ALNUM, 32), "&a=b"),
+    "header": ("Authorization: token ", chars(ALNUM, 40), ""),
+    "cookie": ("Set-Cookie: session=", chars(ALNUM, 26), "; Path=/"),
+    "option": ("run --api-key ", chars(ALNUM, 20), " --fast"),
+    "login": ("curl -u me:", chars(ALNUM, 20), " https://x"),
+    "storage": ("AccountKey=", chars(ALNUM + "+/", 60), ";Endpoint=x"),
     "repr": ("Client(password='", chars(ALNUM, 12), "')"),
     "private key": (
         "-----BEGIN RSA PRIVATE KEY-----",
@@ -116,6 +123,9 @@ def test_whatever_the_text_it_stays_json_of_the_same_structure(text):
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "the shop's AKIA lamp, eyJafjallajokull, hf_hub and npm_config_registry",
         "total_tokens=12345678 max_tokens: 4096",
+        "get_api_key(self): return self._api_key; bearer_token: Optional[str] = None",
+        "Authorization: required. A cookie: two eggs, 200 g of flour",
+        "the token: eos_token='<|end_of_text_0001|>', next: 12",
     ],
 )  # fmt: skip
 def test_ordinary_text_stays_as_it_is(text):
