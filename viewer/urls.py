@@ -16,6 +16,7 @@ from viewer.views import (
     prices,
     projects,
     public,
+    threads,
     trace,
     traces,
 )
@@ -33,7 +34,12 @@ class ProjectNameConverter:
         return quote_project_name(value)
 
 
+class ThreadIdConverter(ProjectNameConverter):
+    """A thread's id, which may hold anything too."""
+
+
 register_converter(ProjectNameConverter, "project")
+register_converter(ThreadIdConverter, "thread")
 
 OPEN = [
     path("sign-in", accounts.sign_in, name="sign-in"),
@@ -53,6 +59,8 @@ SIGNED_IN: list[tuple[str, View, str]] = [
     ("p/<project:project>/setup", projects.project_setup, "project-setup"),
     ("p/<project:project>/setup/stream", live.project_setup_stream, "project-setup-stream"),
     ("p/<project:project>/traces", traces.trace_list, "trace-list"),
+    ("p/<project:project>/threads", threads.thread_list, "thread-list"),
+    ("p/<project:project>/threads/<thread:thread>", threads.thread_detail, "thread-detail"),
     ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),
     ("p/<project:project>/traces/<uuid:trace_id>", trace.trace_detail, "trace-detail"),
     (

@@ -227,7 +227,7 @@ def test_gunicorn_ends_in_time_when_the_server_never_answers(tmp_path):
     with Peer() as peer, gunicorn(tmp_path, peer.url, "flush") as (process, port):
         peer.delay = 30
         ask_until_both_answered(port)
-        assert seconds_to_end(process) < 7
+        assert seconds_to_end(process) < 9  # its workers' wait and its own; on a busy machine
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from string import ascii_lowercase
 from typing import Any
 from uuid import UUID
 
@@ -77,7 +79,9 @@ def compile_trace_search(project_ids: Sequence[UUID], search: Search) -> Compile
         )
         for condition in search.conditions
     ]
-    conditions = [part.condition(f"run_{number}") for number, part in enumerate(parts)]
+    conditions = [
+        part.condition(f"run_{name}") for name, part in zip(_names(), parts, strict=False)
+    ]
     demanding = [part.compiled for part in parts if not part.is_negated]
     few = find_few_traces(project_ids, demanding, params) if demanding else None
     if few is not None:
@@ -90,6 +94,11 @@ def compile_trace_search(project_ids: Sequence[UUID], search: Search) -> Compile
         has_index=few is not None,
         parts=tuple(parts),
     )
+
+
+def _names() -> Iterator[str]:
+    """Yield aa, ab, …: more than a search has conditions."""
+    return map("".join, product(ascii_lowercase, repeat=2))
 
 
 def search_within(

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from collector.models import Project
 from collector.query.langsmith import parse_filter
+from collector.query.search import parse_search
 from collector.reads import (
     attachments,
     children,
@@ -30,6 +31,7 @@ from tests.factories import START, make_run, store_runs
 
 pytestmark = pytest.mark.django_db
 
+SEARCH = parse_search("a status:error -type:tool any(model:x* name:y) metadata.k:v feedback.s:>1")
 PARTITIONED = {"run", "trace", "payload", "attachment", "trace_terms"}
 HOT = PARTITIONED | {"feedback", "inbox", "dead_letter", "follow_up", "provisional_trace"}
 
@@ -119,12 +121,12 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
         ids, TimeRange(START, START + timedelta(days=1))
     ),
     "list_traces": lambda ids, _: traces.list_traces(
-        ids, TraceFilter(text="a", tags=("x",), statuses=("error",), names=("n",))
+        ids, TraceFilter(search=SEARCH, tags=("x",), statuses=("error",), names=("n",))
     ),
     "list_traces of a thread": lambda ids, _: traces.list_traces(ids, TraceFilter(thread_id="t")),
-    "count_traces": lambda ids, _: traces.count_traces(ids, TraceFilter(text="a")),
+    "count_traces": lambda ids, _: traces.count_traces(ids, TraceFilter(search=SEARCH)),
     "get_overview": lambda ids, _: overview.get_overview(
-        ids, TraceFilter(text="a\0", tags=("x",), thread_id="t"), now=START
+        ids, TraceFilter(search=SEARCH, tags=("x",), thread_id="t"), now=START
     ),
     "get_trace": lambda ids, id_: traces.get_trace(ids, id_),
     "get_tree": lambda ids, id_: traces.get_tree(ids, id_),
