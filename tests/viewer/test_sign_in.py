@@ -61,6 +61,7 @@ def test_a_page_sends_a_stranger_to_the_sign_in_page(client: Client, page: URLPa
         "tenant_id": "01998aee-0000-7000-8000-000000000000",
         "session_id": "01998aee-0000-7000-8000-000000000000",
         "rest": "x/y",
+        "thread": "x",
     }
     path = reverse(str(page.name), kwargs={key: values[key] for key in page.pattern.converters})
     response = client.get(path)
