@@ -61,6 +61,7 @@ SIGNED_IN: list[tuple[str, View, str]] = [
     ("p/<project:project>/traces", traces.trace_list, "trace-list"),
     ("p/<project:project>/threads", threads.thread_list, "thread-list"),
     ("p/<project:project>/threads/<thread:thread>", threads.thread_detail, "thread-detail"),
+    ("p/<project:project>/search", traces.search_suggestions, "search-suggestions"),
     ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),
     ("p/<project:project>/traces/<uuid:trace_id>", trace.trace_detail, "trace-detail"),
     (

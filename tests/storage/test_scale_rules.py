@@ -23,6 +23,7 @@ from collector.reads import (
     projects,
     runs,
     statistics,
+    suggest,
     threads,
     traces,
 )
@@ -128,6 +129,9 @@ READERS: dict[str, Callable[[list[UUID], UUID], Any]] = {
     "get_overview": lambda ids, _: overview.get_overview(
         ids, TraceFilter(search=SEARCH, tags=("x",), thread_id="t"), now=START
     ),
+    "observed names": lambda ids, _: suggest.observed_values(ids, "name", "a"),
+    "observed tags": lambda ids, _: suggest.observed_values(ids, "tag", "a"),
+    "observed models": lambda ids, _: suggest.observed_values(ids, "model", "a"),
     "get_trace": lambda ids, id_: traces.get_trace(ids, id_),
     "get_tree": lambda ids, id_: traces.get_tree(ids, id_),
     "get_run": lambda ids, id_: runs.get_run(ids, id_),

@@ -345,4 +345,22 @@ def test_nothing_is_counted_while_texts_are_searched(reader: Client, stored: Sto
     response = reader.get(URL, {"q": "refund"})
     assert len(names(response)) == 1
     assert response.context["overview"] is None
-    assert "so nothing is counted" in response.content.decode()
+    assert not response.context["is_live"]
+    assert "nothing is counted" in response.content.decode()
+
+
+def test_the_search_box_is_offered_what_was_seen(reader: Client, stored: Stored) -> None:
+    stored(start(name="<b>agent", tags=["prod"]), start(name="<b>agent"), start(name="other"))
+    text = reader.get("/p/test-project/search", {"q": "name:a"}).content.decode()
+    assert "&lt;b&gt;agent" in text
+    assert "other" not in text
+    assert ">2<" in text
+    assert "prod" in reader.get("/p/test-project/search", {"q": "tag:"}).content.decode()
+    assert (
+        "status:" in reader.get("/p/test-project/search", {"q": "st x", "at": "2"}).content.decode()
+    )
+
+
+def test_a_stranger_is_offered_nothing(stranger: Client, stored: Stored) -> None:
+    stored(start())
+    assert stranger.get("/p/test-project/search", {"q": "name:"}).status_code == 404

@@ -10,18 +10,21 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from collector.reads.errors import BadCursor, ReadTimeout
+from collector.reads.suggest import observed_values
 from collector.reads.trace_search import is_decided_by_rows
 from collector.reads.traces import count_traces, get_trace, list_traces
 from collector.reads.types import Page, TraceFilter, TraceOverview, TraceSummary
 from viewer.preferences import reader_zone
+from viewer.present.suggestions import suggest
 from viewer.present.times import format_input
 from viewer.present.trace_list import view_facets, view_histogram, view_range_word, view_ranges
-from viewer.present.trace_list_query import Chip, TraceListQuery
+from viewer.present.trace_list_query import MAX_TEXT, Chip, TraceListQuery
 from viewer.present.trace_rows import Pace, view_rows
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
 from viewer.scope import get_project
@@ -56,6 +59,8 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
         "section": "traces",
         "query": query,
         "asked": asked,
+        # a search of payloads may take seconds: it is not asked again with every trace that comes
+        "is_live": not query.before and (query.search is None or is_decided_by_rows(query.search)),
         "overview": overview,
         "facets": view_facets(query, overview),
         "histogram": view_histogram(query, overview, _oldest(page, query), now=now, zone=zone),
@@ -149,3 +154,23 @@ def _suggestions(
         if count:
             found.append((chip, chip.without, count))
     return found
+
+
+@require_safe
+def search_suggestions(request: HtmxRequest, project: str) -> HttpResponse:
+    """Send what can stand at the caret of the search box: `q` is its text, `at` the place."""
+    found = get_project(request, project)
+    text = request.GET.get("q", "")[:MAX_TEXT]
+    at = request.GET.get("at", "")
+    caret = int(at) if at.isascii() and at.isdigit() and len(at) < 6 else len(text)
+
+    def observe(field: str, part: str) -> list[tuple[str, int]]:
+        try:
+            return observed_values((found.id,), field, part)
+        except ReadTimeout:
+            return []
+
+    suggestions = suggest(text, min(caret, len(text)), observe)
+    return render(
+        request, "viewer/components/_search_suggestions.html", {"suggestions": suggestions}
+    )

@@ -10,16 +10,22 @@ import asyncio
 import functools
 import operator
 import sys
+from contextvars import ContextVar
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from langchain_core.callbacks.manager import atrace_as_chain_group, trace_as_chain_group
 from langchain_core.runnables import (
     RunnableBranch,
     RunnableLambda,
     RunnableParallel,
     RunnablePassthrough,
 )
+from langchain_core.tracers.context import register_configure_hook
 from sample_apps import SHELF, ScriptedModel, broken, calls, chain, order_status, says
+
+GROUP_HANDLER: ContextVar[Any] = ContextVar("group_handler", default=None)
+register_configure_hook(GROUP_HANDLER, inheritable=True)
 
 CHAIN = [
     "RunnableSequence chain success",
@@ -176,6 +182,28 @@ def test_retrievers(handler, trees):
         "RunnableSequence chain success",
         "  Shelf retriever success",
         "  RunnablePassthrough chain success",
+    ]
+
+
+def test_chain_groups(handler, trees):
+    """A group asks the configure hooks alone for handlers: a manager that it is given is for LangSmith's tracing."""
+    token = GROUP_HANDLER.set(handler)
+    with trace_as_chain_group("group", inputs={"q": 1}) as group:
+        add("one").invoke(1, {"callbacks": group})
+        add("two").invoke(1, {"callbacks": group})
+
+    async def work():
+        async with atrace_as_chain_group("async group") as group:
+            await add("three").ainvoke(1, {"callbacks": group})
+
+    asyncio.run(work())
+    GROUP_HANDLER.reset(token)
+    assert trees() == [
+        "group chain success",
+        "  one chain success",
+        "  two chain success",
+        "async group chain success",
+        "  three chain success",
     ]
 
 
