@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from benchmarks.server import ROOT, Server, free_port
 from tests.contract.support import Account, new_project, wait_for
@@ -12,7 +15,7 @@ from tests.environment import clean_environment
 
 LEFT_BY_LANGSMITH = """
 from langsmith import Client, traceable, tracing_context
-client = Client(timeout_ms=500)
+client = Client(timeout_ms=500, retry_config=0)
 @traceable(client=client)
 def outer(x):
     return inner(x)
@@ -53,26 +56,30 @@ def test_doctor_tells_keys_apart(runwood: Server) -> None:
     assert (done.returncode, "may not read" in done.stdout) == (0, True), done.stdout
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("wrong", "is_compressed"),
+    [({"LANGSMITH_ENDPOINT": f"http://127.0.0.1:{free_port()}"}, False),
+     ({"LANGSMITH_API_KEY": "lsv2_wrong"}, True)],
+    ids=["nobody listens", "the key is wrong"],
+)  # fmt: skip
 def test_what_langsmiths_sdk_could_not_send_is_pushed(
-    account: Account, runwood: Server, tmp_path: Path
+    account: Account, runwood: Server, tmp_path: Path, wrong: dict[str, str], is_compressed: bool
 ) -> None:
     project = new_project("failed")
     left = tmp_path / "failed"
+    environment = account.environment(project, LANGSMITH_FAILED_TRACES_DIR=str(left), **wrong)
     subprocess.run(
         [sys.executable, "-c", LEFT_BY_LANGSMITH],
-        env=account.environment(project)
-        | {
-            "LANGSMITH_ENDPOINT": f"http://127.0.0.1:{free_port()}",
-            "LANGSMITH_FAILED_TRACES_DIR": str(left),
-        },
-        check=True, capture_output=True, timeout=120,
+        env=environment, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
-    assert list(left.glob("trace_*.json"))
+    (file,) = left.glob("trace_*.json")
+    assert ("Content-Encoding" in json.loads(file.read_text())["headers"]) == is_compressed
     done = runwood_command(
         "push", str(left), "--remove", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=account.api_key
     )
     assert done.returncode == 0, done.stderr
-    assert not list(left.glob("trace_*.json"))
+    assert not list(left.iterdir())
     runs = wait_for(
         lambda: list(account.client.list_runs(project_name=project)), lambda found: len(found) == 2
     )

@@ -1,16 +1,18 @@
-"""`runwood push FILE…`: what the command line says, and how it ends."""
+"""The `runwood` command line: what it takes, and how it ends. What it does is in the other modules."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from runwood.command.doctor import Examination
-from runwood.command.push import files_in, push
+from runwood.command.files import find_files
+from runwood.command.push import push
+from runwood.command.push_words import offer_lines, progress_of, report_lines
 from runwood.config import Config
 from runwood.version import __version__
 
@@ -22,6 +24,11 @@ MARKS = {
 }
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Runwood's client.")
+
+# typer reads these types, in Python 3.10 too
+Endpoint = Annotated[Optional[str], typer.Option(help="default: RUNWOOD_ENDPOINT")]  # noqa: UP045
+ApiKey = Annotated[Optional[str], typer.Option(help="default: RUNWOOD_API_KEY")]  # noqa: UP045
+Project = Annotated[Optional[str], typer.Option(help="default: RUNWOOD_PROJECT")]  # noqa: UP045
 
 
 @app.callback()
@@ -37,9 +44,7 @@ def version() -> None:
 
 @app.command("doctor")
 def doctor_command(
-    endpoint: Annotated[Optional[str], typer.Option(help="default: RUNWOOD_ENDPOINT")] = None,  # noqa: UP045
-    api_key: Annotated[Optional[str], typer.Option(help="default: RUNWOOD_API_KEY")] = None,  # noqa: UP045
-    project: Annotated[Optional[str], typer.Option(help="default: RUNWOOD_PROJECT")] = None,  # noqa: UP045
+    endpoint: Endpoint = None, api_key: ApiKey = None, project: Project = None
 ) -> None:
     """Say why traces do not arrive: settings, server, clock, key, and a test trace. Ends with 1 if something is wrong."""
     console = Console()
@@ -56,36 +61,37 @@ def doctor_command(
 
 @app.command("push")
 def push_command(
-    paths: Annotated[list[Path], typer.Argument(exists=True, readable=True)],
-    endpoint: Annotated[Optional[str], typer.Option(help="default: RUNWOOD_ENDPOINT")] = None,  # noqa: UP045  typer reads it
-    api_key: Annotated[Optional[str], typer.Option(help="default: RUNWOOD_API_KEY")] = None,  # noqa: UP045
+    paths: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Argument(exists=True, readable=True, help="files, and folders of them"),
+    ] = None,
+    endpoint: Endpoint = None,
+    api_key: ApiKey = None,
+    *,
     patience: Annotated[float, typer.Option(help="seconds that the server may be away")] = 60.0,
-    remove: Annotated[  # noqa: FBT002  typer's way
-        bool, typer.Option("--remove", help="remove each file once it was sent")
+    remove: Annotated[
+        bool, typer.Option("--remove", help="remove each file that was sent whole")
     ] = False,
 ) -> None:
     """Send files, or all in folders: a RunwoodFileHandler's, a spool's, LangSmith's LANGSMITH_FAILED_TRACES_DIR.
 
-    A file may be sent twice. Ends with 1 where something did not arrive.
+    Without any it says what the environment names. A file may be sent twice. Ends with 1 where something did not arrive.
     """
     console = Console(stderr=True)
+    if not paths:
+        _say(console, offer_lines())
+        return
     config = _resolve(console, endpoint, api_key)
-    files = files_in(paths)
-    total = sum(_count_lines(path) for path in files)
-    columns = ("sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        report = push(
-            config, files, patience, lambda count: progress.advance(task, count), remove=remove
-        )
-    for path, number in report.bad_lines:
-        console.print(f"{path}: line {number} holds no operation", markup=False, soft_wrap=True)
-    console.print(
-        f"{len(files):,} files: {report.sent:,} operations sent, {report.lost:,} not",
-        markup=False,
-        soft_wrap=True,
-    )
+    files = find_files(paths)
+    with progress_of(files, console) as on_sent:
+        report = push(config, files, patience, on_sent, remove=remove)
+    _say(console, report_lines(report))
     raise typer.Exit(0 if report.is_complete else 1)
+
+
+def _say(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _resolve(
@@ -99,8 +105,3 @@ def _resolve(
     except ValueError as error:
         console.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for line in file if line.strip())

@@ -5,164 +5,157 @@ Sending a file twice changes nothing: the server knows its runs.
 
 from __future__ import annotations
 
-import base64
-import http.client
-import random
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import orjson
-
+from runwood.command.langsmith_file import is_failed_request, read_failed_request
 from runwood.config import Config
-from runwood.log import warn
 from runwood.sending.delivery import Delivery
 from runwood.sending.encode import MAX_BATCH_RUNS, EncodedRun, cut_batches
 from runwood.sending.file import read_operations
-from runwood.sending.transport import REQUEST_SECONDS, Transport
 
-SUFFIXES = (".jsonl", ".json")  # what is taken of a folder
-KEPT_HEADERS = frozenset({"content-type", "content-encoding"})  # of a request of LangSmith's SDK
-PAUSE_SECONDS = 1.0  # between two tries of one
+OnSent = Callable[[int], None]
+
+
+@dataclass
+class FileReport:
+    """What became of one file."""
+
+    path: Path
+    sent: int = 0
+    lost: int = 0  # refused by the server, or not brought to it in time
+    bad_lines: list[int] = field(default_factory=list)
+    problem: str = ""
+    is_removed: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that it holds reached the server."""
+        return not (self.lost or self.bad_lines or self.problem)
 
 
 @dataclass
 class Report:
     """What became of a push."""
 
-    sent: int = 0
-    lost: int = 0  # refused by the server, or not brought to it in time
-    bad_lines: list[tuple[Path, int]] = field(default_factory=list)
+    files: list[FileReport] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """How many operations the server took. A request of LangSmith's SDK is one."""
+        return sum(file.sent for file in self.files)
+
+    @property
+    def lost(self) -> int:
+        """How many it did not."""
+        return sum(file.lost for file in self.files)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every line reached the server."""
-        return not self.lost and not self.bad_lines
-
-
-def files_in(paths: list[Path]) -> list[Path]:
-    """Return the files, and those in the folders among them, in the order of their names: of a spool, of their times."""
-    found = []
-    for path in paths:
-        if path.is_dir():
-            inside = (item for item in path.rglob("*") if item.suffix in SUFFIXES)
-            found += sorted(item for item in inside if item.is_file())
-        else:
-            found.append(path)
-    return found
+        """Whether every file reached the server whole."""
+        return all(file.is_whole for file in self.files)
 
 
 def push(
     config: Config,
-    paths: list[Path],
+    paths: Iterable[Path],
     patience_seconds: float,
-    on_sent: Callable[[int], None],
+    on_sent: OnSent,
     *,
     remove: bool = False,
 ) -> Report:
-    """Send what is in these files, in order; `on_sent` hears how much of it is done.
+    """Send what is in these files, in order; `on_sent` hears of the bytes that are done with.
 
-    The server may be away for `patience_seconds`, counted anew after each batch. `remove` takes a file away once all
-    of it was sent.
-
-    Raises:
-        OSError: a file cannot be read. What came before it was sent.
+    The server may be away for `patience_seconds`, counted anew after each batch. After that, or where it refuses the
+    key, nothing more is tried. `remove` takes a file away once all of it was sent.
     """
     report = Report()
-    delivery = Delivery(config)
+    sender = _Sender(config, patience_seconds, on_sent)
     for path in paths:
-        before = (report.lost, len(report.bad_lines))
-        request = _failed_request(path)
-        if request is None:
-            _push_operations(path, delivery, patience_seconds, report, on_sent)
-        else:
-            is_sent = _post(config, request, patience_seconds)
-            report.sent += is_sent
-            report.lost += not is_sent
-            on_sent(1)
-        if remove and before == (report.lost, len(report.bad_lines)):
-            path.unlink()
-    delivery.close()
+        file = FileReport(path)
+        report.files.append(file)
+        try:
+            before = _state(path)
+            sender.send(file)
+            if remove and file.is_whole and _state(path) == before:  # not added to meanwhile
+                path.unlink()
+                file.is_removed = True
+        except OSError as error:
+            file.problem = error.strerror or str(error)
+    sender.delivery.close()
     return report
 
 
-def _push_operations(
-    path: Path,
-    delivery: Delivery,
-    patience_seconds: float,
-    report: Report,
-    on_sent: Callable[[int], None],
-) -> None:
-    operations = _good_operations(path, report)
-    while portion := list(islice(operations, MAX_BATCH_RUNS)):
-        for batch in cut_batches(portion):
-            before = delivery.lost.total
-            delivery.hurry(time.monotonic() + patience_seconds)
-            delivery.deliver(batch)
-            lost = delivery.lost.total - before
-            report.lost += lost
-            report.sent += len(batch) - lost
-            on_sent(len(batch))
+class _Sender:
+    def __init__(self, config: Config, patience_seconds: float, on_sent: OnSent) -> None:
+        self.delivery = Delivery(config, tries_at_exit=math.inf)
+        self._patience_seconds = patience_seconds
+        self._on_sent = on_sent
+
+    def send(self, file: FileReport) -> None:
+        """Send one file, and note in its report what became of it."""
+        size = file.path.stat().st_size
+        done = 0
+        if is_failed_request(file.path):
+            self._send_failed_request(file)
+        else:
+            done = self._send_operations(file)
+        self._on_sent(size - done)  # the lines' own wrapping, and those that hold nothing
+
+    def _send_operations(self, file: FileReport) -> int:
+        operations, done = _good_operations(file), 0
+        while portion := list(islice(operations, MAX_BATCH_RUNS)):
+            for batch in cut_batches(portion):
+                lost = self._deliver(batch)
+                file.lost += lost
+                file.sent += len(batch) - lost
+                size = sum(len(run.data) for run in batch)
+                done += size
+                self._on_sent(size)
+        if file.lost:
+            file.problem = self.delivery.problem
+        return done
+
+    def _deliver(self, batch: list[EncodedRun]) -> int:
+        """Return how many the server did not take whole."""
+        delivery = self.delivery
+        if delivery.is_cut_off:
+            return len(batch)
+        before = delivery.lost.total + delivery.refused
+        delivery.hurry(time.monotonic() + self._patience_seconds)
+        delivery.deliver(batch)
+        return delivery.lost.total + delivery.refused - before
+
+    def _send_failed_request(self, file: FileReport) -> None:
+        file.lost = 1
+        try:
+            request = read_failed_request(file.path)
+        except ValueError as error:
+            file.problem = str(error)
+            return
+        delivery = self.delivery
+        if not delivery.is_cut_off:
+            before = delivery.refused
+            delivery.hurry(time.monotonic() + self._patience_seconds)
+            answer = delivery.upload(request.path, request.headers, request.body)
+            if answer is not None and answer.status // 100 == 2 and delivery.refused == before:
+                file.sent, file.lost = 1, 0
+                return
+        file.problem = delivery.problem
 
 
-def _good_operations(path: Path, report: Report) -> Iterator[EncodedRun]:
-    for number, operation in read_operations(path):
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _good_operations(file: FileReport) -> Iterator[EncodedRun]:
+    for number, operation in read_operations(file.path):
         if operation is None:
-            report.bad_lines.append((path, number))
+            file.bad_lines.append(number)
         else:
             yield operation
-
-
-# --- Requests of LangSmith's SDK, as it leaves them in LANGSMITH_FAILED_TRACES_DIR --------------------
-@dataclass(frozen=True)
-class _Request:
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-def _failed_request(path: Path) -> _Request | None:
-    """Return the request that the file is, or None: `{"version": 1, "endpoint", "headers", "body_base64"}`."""
-    if path.suffix != ".json":
-        return None
-    try:
-        envelope: dict[str, Any] = orjson.loads(path.read_bytes())
-        headers = {
-            name: str(value)
-            for name, value in envelope["headers"].items()
-            if name.lower() in KEPT_HEADERS
-        }
-        body = base64.b64decode(envelope["body_base64"], validate=True)
-        return _Request(f"/{str(envelope['endpoint']).strip('/')}", headers, body)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _post(config: Config, request: _Request, patience_seconds: float) -> bool:
-    """Send a request as it is, with our key; again while the server is away."""
-    key = {"x-api-key": config.api_key} if config.api_key else {}
-    transport = Transport(config.endpoint, key, request.path)
-    deadline = time.monotonic() + patience_seconds
-    try:
-        while True:
-            try:
-                answer = transport.post(request.body, request.headers, REQUEST_SECONDS)
-            except (OSError, http.client.HTTPException) as error:
-                said = repr(error)
-            else:
-                if answer.status // 100 == 2:
-                    return True
-                said = f"HTTP {answer.status}: {answer.body[:200].decode('utf-8', 'replace')}"
-                if answer.status < 500 and answer.status not in (408, 425, 429):
-                    warn("push", "the server refused a request: %s", said)
-                    return False
-            pause = PAUSE_SECONDS * random.uniform(1, 2)  # noqa: S311
-            if time.monotonic() + pause > deadline:
-                warn("push", "a request could not be sent: %s", said)
-                return False
-            time.sleep(pause)
-    finally:
-        transport.close()

@@ -18,6 +18,8 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -50,12 +52,15 @@ class Delivery:
         config: the server and the key.
         is_patient: whoever calls this keeps what it sends on the disk. Then wrong settings are waited out, as an
             absent server is, and the end of the process waits for neither.
+        tries_at_exit: how often something is tried where there is a deadline.
     """
 
     unconfirmed = 0  # what is delivered is settled
     has_resigned = False
 
-    def __init__(self, config: Config, *, is_patient: bool = False) -> None:
+    def __init__(
+        self, config: Config, *, is_patient: bool = False, tries_at_exit: float = TRIES_AT_EXIT
+    ) -> None:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"runwood-python/{__version__}",
@@ -66,7 +71,11 @@ class Delivery:
         self.transport = Transport(config.endpoint, headers)
         self.lost = Losses()
         self.deadline: float | None = None  # set when the process ends: then nothing waits past it
+        self.refused = 0  # items of requests that the server took: those it counts itself
+        self.is_cut_off = False  # the last request found nobody in time, or settings that are wrong
+        self.problem = ""  # why something was given up or refused, the last time
         self._is_patient = is_patient
+        self._tries_at_exit = tries_at_exit
         self._compressor: Compressor | None = Compressor()
         self._client = {
             "name": "runwood-python",
@@ -83,14 +92,14 @@ class Delivery:
         """Bring these runs to the server, or count those that cannot be."""
         left = self.bring(runs)
         if left:
-            self._give_up(left, "not sent before the process ended")
+            self._give_up(left, f"not sent in time: {self.problem}")
 
     def bring(self, runs: list[EncodedRun]) -> list[EncodedRun]:
         """Bring these runs to the server, count those that it refuses, and return what it has not answered in time."""
         portions = [runs] if runs else []
         while portions:
             portion = portions.pop()
-            answer = self._post_until_answered(portion)
+            answer = self._until_answered(partial(self._post, portion))
             if answer is None:
                 return [*portion, *(run for later in reversed(portions) for run in later)]
             if answer.status // 100 == 2:
@@ -119,18 +128,34 @@ class Delivery:
                 self._post([])
             self.lost.mark_reported(total)
 
-    def _post_until_answered(self, runs: list[EncodedRun]) -> Answer | None:
-        tries = 0
+    def upload(self, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        """Bring a body that another client made to the server. None: it has not answered in time."""
+
+        def send() -> Answer:
+            return self.transport.request("POST", path, body, headers, self._timeout())
+
+        answer = self._until_answered(partial(self._answer, send))
+        if answer is not None and answer.status // 100 == 2:
+            self._read_rejections(answer)
+        elif answer is not None:
+            self.problem = _explain(answer)
+        return answer
+
+    def _until_answered(self, post: Callable[[], Answer | None]) -> Answer | None:
+        tries, answer = 0, None
         while not self.is_too_late:
-            answer = self._post(runs)
+            answer = post()
             tries += 1
             if answer is not None and not self._is_temporary(answer, tries):
+                self.is_cut_off = _is_of_settings(answer)
                 return answer
             pause = _pause_seconds(answer, tries)
             if not self._may_wait(pause, tries):
                 self._is_hopeless = True
                 break
             self._wait(pause)
+        self.is_cut_off = True
+        self.problem = _explain(answer) if answer else f"no answer from {self.endpoint}"
         return None
 
     def _post(self, runs: list[EncodedRun]) -> Answer | None:
@@ -140,22 +165,24 @@ class Delivery:
         if told:
             client["dropped"] = self.lost.by_project()
         body = build_body(runs, client)
+        answer = self._answer(partial(self._send, body))
+        if answer is not None and answer.status // 100 == 2:
+            self.lost.mark_reported(told)
+        return answer
+
+    def _answer(self, send: Callable[[], Answer]) -> Answer | None:
         if self._unanswered_since is None:
             self._unanswered_since = time.monotonic()
         try:
-            answer = self._send(body)
+            answer = send()
         except (OSError, http.client.HTTPException) as error:
             warn("connection", "no answer from %s, trying on: %r", self.endpoint, error)
             return None
         self._unanswered_since = None
-        if answer.status // 100 == 2:
-            self.lost.mark_reported(told)
         return answer
 
     def _send(self, body: bytes) -> Answer:
-        timeout = REQUEST_SECONDS
-        if self.deadline is not None:
-            timeout = max(0.1, self.deadline - time.monotonic())
+        timeout = self._timeout()
         if self._compressor is not None:
             headers = {"Content-Encoding": "zstd"}
             answer = self.transport.post(self._compressor.compress(body), headers, timeout)
@@ -163,6 +190,11 @@ class Delivery:
                 return answer
             self._compressor = None
         return self.transport.post(body, {}, timeout)
+
+    def _timeout(self) -> float:
+        if self.deadline is None:
+            return REQUEST_SECONDS
+        return max(0.1, self.deadline - time.monotonic())
 
     def close(self) -> None:
         """Close the connection; the next request opens one."""
@@ -195,7 +227,7 @@ class Delivery:
             return True
         return (
             not self._is_patient
-            and tries < TRIES_AT_EXIT
+            and tries < self._tries_at_exit
             and time.monotonic() + pause < self.deadline
         )
 
@@ -218,6 +250,7 @@ class Delivery:
     def _give_up(self, runs: list[EncodedRun], reason: str) -> None:
         for run in runs:
             self.lost.count(run.project, "ends" if run.is_update else "runs")
+        self.problem = reason
         warn(reason[:20], "%d runs were dropped: %s", len(runs), reason)
 
     def _read_rejections(self, answer: Answer) -> None:
@@ -229,9 +262,9 @@ class Delivery:
         except (ValueError, AttributeError):
             return
         if rejected:
-            warn(
-                "rejected", "the server refused %d runs, the first: %s", len(rejected), rejected[0]
-            )
+            self.refused += len(rejected)
+            self.problem = f"the server refused {len(rejected)} of them, the first: {rejected[0]}"
+            warn("rejected", "%s", self.problem)
 
 
 def _is_of_settings(answer: Answer) -> bool:

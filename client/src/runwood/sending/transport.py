@@ -27,20 +27,28 @@ class Answer:
     status: int
     body: bytes = b""
     retry_after_seconds: float | None = None
+    date: str = ""  # the server's clock, as its header says it
+    location: str = ""  # where it sends us instead
 
 
 class Transport:
-    """Posts bodies to one server. Used by one thread at a time."""
+    """Asks one server. Used by one thread at a time."""
 
-    def __init__(self, endpoint: str, headers: dict[str, str], path: str = "/runs/batch") -> None:
-        self._url = urlsplit(f"{endpoint}{path}")
+    def __init__(self, endpoint: str, headers: dict[str, str]) -> None:
+        self._url = urlsplit(endpoint)
         self._headers = headers
         self._connection: http.client.HTTPConnection | None = None
-        self._target = self._url.path
+        self._base = self._url.path  # what every path is below
         self._proxy_headers: dict[str, str] = {}
 
     def post(self, body: bytes, headers: dict[str, str], timeout: float) -> Answer:
-        """Send a body and return the answer.
+        """Send a body to `/runs/batch` and return the answer. Raises what `request` does."""
+        return self.request("POST", "/runs/batch", body, headers, timeout)
+
+    def request(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
+    ) -> Answer:
+        """Ask for a path below the endpoint and return the answer.
 
         Raises:
             OSError: no connection, or it broke.
@@ -48,19 +56,19 @@ class Transport:
         """
         is_reused = self._connection is not None
         try:
-            return self._post(body, headers, timeout)
+            return self._request(method, path, body, headers, timeout)
         except (ConnectionError, http.client.HTTPException):
             self.close()
             if not is_reused:
                 raise
             # A server closes what is idle; the same body twice does no harm.
-            return self._post(body, headers, timeout)
+            return self._request(method, path, body, headers, timeout)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Close the connection; the next post opens another."""
+        """Close the connection; the next request opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -69,7 +77,9 @@ class Transport:
         """Let go of a connection that belongs to the parent process."""
         self._connection = None
 
-    def _post(self, body: bytes, headers: dict[str, str], timeout: float) -> Answer:
+    def _request(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
+    ) -> Answer:
         timeout = min(timeout, REQUEST_SECONDS)
         connection = self._connection
         if connection is None:
@@ -78,12 +88,18 @@ class Transport:
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
         everything = {**self._headers, **self._proxy_headers, **headers}
-        connection.request("POST", self._target, body, everything)
+        connection.request(method, self._base + path, body, everything)
         response = connection.getresponse()
         answer = response.read(MAX_ANSWER)
         if not response.isclosed() or response.will_close:
             self.close()
-        return Answer(response.status, answer, _retry_after(response.getheader("Retry-After")))
+        return Answer(
+            response.status,
+            answer,
+            _retry_after(response.getheader("Retry-After")),
+            response.getheader("Date", ""),
+            response.getheader("Location", ""),
+        )
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         url, proxy = self._url, _proxy_of(self._url)
@@ -91,7 +107,7 @@ class Transport:
         at = proxy or url
         if url.scheme == "http":
             if proxy is not None:
-                self._target = url.geturl()
+                self._base = url.geturl()
                 self._proxy_headers = _proxy_authorization(proxy)
             return http.client.HTTPConnection(at.hostname or "", at.port, timeout=timeout)
         connection = http.client.HTTPSConnection(
