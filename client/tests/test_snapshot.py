@@ -296,7 +296,7 @@ def test_a_list_of_numbers_with_one_that_is_none_stays_valid():
 
 def test_a_long_string_keeps_its_head_and_tells_its_length():
     copied = snap("x" * (MAX_STRING + 10))
-    assert copied.endswith(f"… [cut: {MAX_STRING:,} of {MAX_STRING + 10:,} characters]")
+    assert copied.endswith(f"... [cut: {MAX_STRING:,} of {MAX_STRING + 10:,} characters]")
 
 
 def test_small_neighbours_of_a_huge_value_are_kept():

@@ -228,25 +228,3 @@ def test_gunicorn_ends_in_time_when_the_server_never_answers(tmp_path):
         peer.delay = 30
         ask_until_both_answered(port)
         assert seconds_to_end(process) < 9  # its workers' wait and its own; on a busy machine
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
-@pytest.mark.parametrize(("length", "count"), [(10, 15_000), (2_000, 25_000), (100_000, 1_000)])
-def test_memory_grows_by_64_mb_at_most_while_the_server_is_down(length, count):
-    script = f"""
-    import resource
-    def resident():
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
-    text = RunnableLambda(lambda number: str(number) * {length // 8 + 1}, name="load")
-    def load(count):
-        for number in range(count):
-            text.invoke(number + 10**7, {{"callbacks": [handler]}})
-    load(100)
-    before = resident()
-    load({count})
-    print(resident() - before, flush=True)
-    os._exit(0)
-    """
-    done, _ = run_script(script, dead_endpoint())
-    assert float(done.stdout) <= 64, done.stderr

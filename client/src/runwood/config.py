@@ -36,7 +36,7 @@ class Config:
     flush_on_root_end: bool = False  # for runtimes that freeze a process between two requests
     max_payload_bytes: int = (
         8 << 20
-    )  # of one payload (inputs, outputs, …); the server takes 20 MiB a run
+    )  # of one payload (inputs, outputs, …) in memory; the server takes 20 MiB a run
     max_queue_items: int = 10_000
     max_queue_bytes: int = 48 << 20  # with what the sender holds beside it, under 64 MB
     spool_dir: str | None = None  # where what is not sent yet waits on the disk

@@ -83,10 +83,10 @@ class RunwoodCallbackHandler(BaseTracer):
         hide_inputs: leave inputs out, or record what a function of them returns; default
             `RUNWOOD_HIDE_INPUTS`.
         hide_outputs: the same of outputs and of the app's own events; `RUNWOOD_HIDE_OUTPUTS`.
-        max_payload_bytes: longer inputs and outputs are cut; the run is kept.
+        max_payload_bytes: inputs and outputs that take more in memory are cut; the run is kept.
         max_queue_items: how many operations are held while the server is away; beyond it new ones
             are dropped, and the server is told how many.
-        max_queue_bytes: the same, in bytes.
+        max_queue_bytes: the same, in bytes of memory; from four fifths of it on, payloads are dropped.
         spool_dir: a folder where everything waits on its way to the server, so that it survives a kill and a
             long outage; default `RUNWOOD_SPOOL_DIR`, else none. What a dead process left there is sent by the
             next one that records something for the same server with the same key.
@@ -409,7 +409,8 @@ class RunwoodCallbackHandler(BaseTracer):
     def _event(self, run_id: UUID, name: str, details: dict[str, Any]) -> None:
         run = self._recorder.find(run_id)
         if run is not None:
-            run.add_event(name, kwargs=self._payloads.of_event(name, details))
+            kwargs, size = self._payloads.of_event(name, details)
+            run.add_event(name, size, kwargs=kwargs)
 
     def _persist_run(self, run: Run) -> None:
         """Satisfy the base class, which would call it for runs that it never gets to see."""

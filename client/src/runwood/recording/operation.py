@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-BARE_SIZE = 700  # about the bytes of an operation besides its payloads
+BARE_SIZE = 1500  # about what an operation takes in memory besides its payloads
+EVENT_SIZE = 300  # and each of its events, besides what the app says in it
 PAYLOAD_FIELDS = ("inputs", "outputs", "events", "extra", "serialized")
 
 
 class Operation:
-    """One create (`is_update` False) or update of a run. `size` is about its bytes as JSON."""
+    """One create (`is_update` False) or update of a run. `size` is about its bytes in memory."""
 
     __slots__ = ("body", "is_update", "project", "run_id", "size")
 

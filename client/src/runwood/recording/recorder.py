@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import UUID
 
 from runwood.recording import parents
-from runwood.recording.operation import BARE_SIZE, Operation
+from runwood.recording.operation import BARE_SIZE, EVENT_SIZE, Operation
 from runwood.recording.outcome import PAUSED, Outcome
 from runwood.recording.run import OpenRun
 from runwood.recording.sampling import is_sampled
@@ -157,11 +157,11 @@ class Recorder:
         body.update(payloads)
         if outcome.error is not None:
             body["error"] = outcome.error
-            size += len(outcome.error)
+            size += outcome.error.__sizeof__()
         if outcome.status in ("interrupted", "cancelled"):
             body["status"] = outcome.status
         body["events"] = self._closing_events(run, outcome, body["end_time"])
-        is_taken = self._put(run, body, size + 80 * len(run.events), is_update=True)
+        is_taken = self._put(run, body, size + _size_of_events(run), is_update=True)
         if run.record is not None:
             self._tell(run, run.record, outcome.status, body)
         if run.was_refused or not is_taken:
@@ -274,7 +274,7 @@ class Recorder:
             body["end_time"] = moment
         outcome = Outcome("incomplete", event=status, note=note)
         body["events"] = self._closing_events(run, outcome, moment)
-        self._put(run, body, 80 * len(run.events), is_update=True)
+        self._put(run, body, _size_of_events(run), is_update=True)
         if run.record is not None:
             self._tell(run, run.record, status, body)
 
@@ -300,6 +300,10 @@ class Recorder:
     def _put(self, run: OpenRun, body: dict[str, Any], size: int, *, is_update: bool) -> bool:
         size += BARE_SIZE
         return self.outlet.put(Operation(run.id_text, body, size, run.project, is_update))
+
+
+def _size_of_events(run: OpenRun) -> int:
+    return run.event_bytes + EVENT_SIZE * len(run.events)
 
 
 def _remember(memory: dict[UUID, Any], key: UUID, value: Any) -> None:

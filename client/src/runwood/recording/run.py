@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from runwood.hooks.record import Record
     from runwood.scope import Scope
 
-MAX_EVENTS = 1000  # of one run; later ones are counted
+# Of one run; later ones are counted.
+MAX_EVENTS = 1000
+MAX_EVENT_BYTES = 8 << 20
 
 
 class OpenRun:
@@ -30,6 +32,7 @@ class OpenRun:
     was_refused = False  # its start found the queue full
     children: set[UUID] | None = None  # open ones; None: it never had any
     events_lost = 0
+    event_bytes = 0  # of what the app says in them
     token_count = 0
     first_token: str | None = None
     last_token = 0.0
@@ -86,11 +89,12 @@ class OpenRun:
         since = int((monotonic - self.started) * 1_000_000)
         return format_time(self.start_microseconds + since)
 
-    def add_event(self, name: str, **fields: Any) -> None:
-        """Note something that happened in the run, unless it has too much already."""
-        if len(self.events) >= MAX_EVENTS:
+    def add_event(self, name: str, size: int = 0, **fields: Any) -> None:
+        """Note something that happened in the run, unless it has too much already. `size`: of the fields."""
+        if len(self.events) >= MAX_EVENTS or self.event_bytes + size > MAX_EVENT_BYTES:
             self.events_lost += 1
             return
+        self.event_bytes += size
         self.events.append({"name": name, "time": self.now(), **fields})
 
     def add_token(self) -> None:

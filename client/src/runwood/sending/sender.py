@@ -224,7 +224,7 @@ class Sender:
         """Send what waits. An operation is settled once it is acknowledged or given up."""
         self._is_urgent = False
         with self._send_lock:
-            while operations := self._waiting.take(TAKE):
+            while operations := self._waiting.take(TAKE, MAX_BATCH_BYTES):
                 try:
                     runs = encode_operations(operations, redact_secrets=self.config.redact_secrets)
                     for batch in cut_batches(runs):

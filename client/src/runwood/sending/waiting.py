@@ -12,10 +12,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from runwood.recording.operation import Operation
+from runwood.recording.operation import BARE_SIZE, Operation
 
 # An end is worth more than a start: it may still come when starts are refused, without its payloads.
 END_RESERVE = 1.25
+# Of the bytes. What comes above the first is kept without its payloads, above the second only if it is an end.
+WHOLE_PART = 0.8
+START_PART = 0.95
 
 
 class WaitingOperations:
@@ -42,11 +45,9 @@ class WaitingOperations:
         key = (operation.run_id, operation.project)
         with self._lock:
             waiting = self._by_run.get(key)
-            if waiting is None:
-                room = self.max_items * (END_RESERVE if operation.is_update else 1.0)
-                if self.accepted - self.settled >= room:
-                    return False, True
-            if self.bytes + operation.size > self.max_bytes:
+            if waiting is None and self._is_full(is_end=operation.is_update):
+                return False, True
+            if self.bytes + operation.size > self.max_bytes * WHOLE_PART:
                 operation.strip()
                 is_whole = False
             if waiting is not None:
@@ -60,13 +61,30 @@ class WaitingOperations:
                 self.accepted += 1
         return True, is_whole
 
-    def take(self, limit: int) -> list[Operation]:
-        """Return the oldest operations. They count as held until `settle`."""
+    def take(self, limit: int, max_bytes: int) -> list[Operation]:
+        """Return the oldest operations, at least one, and no more than stay within both limits.
+
+        They count as held until `settle`. What is taken is soon in memory twice, as it is and encoded.
+        """
+        taken: list[Operation] = []
+        size = 0
         with self._lock:
-            taken = [self.items.popleft() for _ in range(min(limit, len(self.items)))]
-            for operation in taken:
+            while self.items and len(taken) < limit:
+                size += self.items[0].size
+                if taken and size > max_bytes:
+                    break
+                operation = self.items.popleft()
                 del self._by_run[operation.run_id, operation.project]
+                taken.append(operation)
         return taken
+
+    def _is_full(self, *, is_end: bool) -> bool:
+        """Whether there is no room for another run, not even without its payloads."""
+        items = self.max_items * (END_RESERVE if is_end else 1.0)
+        part = 1.0 if is_end else START_PART
+        return (
+            self.accepted - self.settled >= items or self.bytes + BARE_SIZE > self.max_bytes * part
+        )
 
     def settle(self, operations: list[Operation]) -> None:
         """Let go of operations that were taken."""

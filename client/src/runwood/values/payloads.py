@@ -26,6 +26,7 @@ Take = Callable[[Snapshot], Any]
 # Metadata and model settings are small, a model's own description may hold whole prompts.
 MAX_EXTRA_BYTES = 1 << 20
 MAX_SERIALIZED_BYTES = 64 << 10
+EXTRA_SIZE = 1200  # about what usage and the times of a stream take
 
 PARENT_INFERRED = {"parent": "inferred from the context"}
 
@@ -51,7 +52,7 @@ class Payloads:
         metadata: Mapping[str, Any] | None,
         details: Mapping[str, Any],
     ) -> tuple[dict[str, Any], int]:
-        """Return the fields of a create, and about how many bytes they are."""
+        """Return the fields of a create, and about how many bytes they take."""
         inputs, size = self._take_hidden(take_inputs, self._config.hide_inputs)
         extra = {name: item for name, item in details.items() if name not in _INTERNAL}
         if metadata:
@@ -106,16 +107,16 @@ class Payloads:
             }
         if extra:
             fields["extra"] = extra
-            size += 300
+            size += EXTRA_SIZE
         return fields, size
 
-    def of_event(self, name: str, details: Mapping[str, Any]) -> Any:
-        """Return the details of an event. What the app says in one is an output, but for its name."""
+    def of_event(self, name: str, details: Mapping[str, Any]) -> tuple[Any, int]:
+        """Return the details of an event, and their size. What the app says in one is an output, but for its name."""
         hide = False if name == "retry" else self._config.hide_outputs
-        shown = self._take_hidden(lambda walk: walk.copy(details), hide, MAX_EXTRA_BYTES)[0]
+        shown, size = self._take_hidden(lambda walk: walk.copy(details), hide, MAX_EXTRA_BYTES)
         if hide and "name" in details:
             shown["name"] = redact_value(str(details["name"]), self._config.redact)
-        return shown
+        return shown, size
 
     def of_error(self, text: str | None) -> str | None:
         """Return an error's text as the app's rules leave it."""
