@@ -188,8 +188,8 @@ def test_a_tree_of_any_shape_takes_time_in_proportion_to_its_size(
             best = min(best, time.process_time() - start)
         return best
 
-    # 16 times the runs: a quadratic step would take 256 times as long
-    assert seconds(32_000) < 64 * max(seconds(2_000), 0.002)
+    # 16 times the runs: a quadratic step would take 256 times as long, and a busy machine perhaps 70
+    assert seconds(32_000) < 128 * max(seconds(2_000), 0.002)
 
 
 def test_five_thousand_levels_are_no_problem() -> None:
