@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -42,7 +43,7 @@ def _info() -> dict[str, Any]:
             "ch_query_enabled": True,
             "sdb_query_enabled": False,
         },
-        "runwood": _limits(),
+        "runwood": {"version": settings.SPECTACULAR_SETTINGS["VERSION"], **_limits()},
     }
 
 

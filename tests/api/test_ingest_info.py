@@ -45,6 +45,10 @@ def test_limits_are_told_as_they_are_set(client: Client, settings: Any) -> None:
     assert client.get("/info").json()["runwood"]["max_run_bytes"] == 12345
 
 
+def test_our_own_version_stands_beside_the_protocols(info: dict[str, Any]) -> None:
+    assert info["runwood"]["version"] == "0.1.0"
+
+
 @pytest.mark.parametrize("headers", [{"X-API-Key": "bad"}, {"Accept": "text/html"}])
 def test_info_is_public_and_always_json(client: Client, headers: dict[str, str]) -> None:
     response = client.get("/info", headers=headers)
