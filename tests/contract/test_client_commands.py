@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from runwood.command.doctor.examination import examine
 
 from benchmarks.server import ROOT, Server, free_port
 from tests.contract.support import Account, new_project, wait_for
@@ -35,25 +36,39 @@ def runwood_command(*arguments: str, **variables: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_doctor_finds_nothing_wrong_with_a_server_that_works(runwood: Server) -> None:
+def test_doctor_finds_nothing_wrong_with_a_server_that_works(account: Account) -> None:
     done = runwood_command(
-        "doctor", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=runwood.api_key()
+        "doctor", RUNWOOD_ENDPOINT=account.endpoint, RUNWOOD_API_KEY=account.api_key
     )
     assert done.returncode == 0, done.stdout
+    assert "✓ server: Runwood 0.1.0" in done.stdout
+    assert "✓ clock: agrees" in done.stdout
     assert "✓ test trace: sent and read back" in done.stdout
 
 
-def test_doctor_tells_keys_apart(runwood: Server) -> None:
-    for key, words in {
-        runwood.api_key("read"): "needs the scope ingest",
-        "rw_" + "x" * 43: "does not know it",
-    }.items():
-        done = runwood_command("doctor", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=key)
-        assert done.returncode == 1
-        assert words in done.stdout
-    only_sends = runwood.api_key("ingest")
-    done = runwood_command("doctor", RUNWOOD_ENDPOINT=runwood.url, RUNWOOD_API_KEY=only_sends)
-    assert (done.returncode, "may not read" in done.stdout) == (0, True), done.stdout
+@pytest.mark.parametrize(
+    ("scope", "verdict", "words"),
+    [
+        ("read", "wrong", "needs the scope ingest"),
+        (None, "wrong", "does not know it"),
+        ("ingest", "ok", "may not read"),
+    ],
+)
+def test_doctor_tells_keys_apart(
+    runwood: Server, scope: str | None, verdict: str, words: str
+) -> None:
+    key = runwood.api_key(scope) if scope else "rw_" + "x" * 43
+    given = {"endpoint": runwood.url, "api_key": key, "project": new_project("doctor")}
+    found = {item.about: item for item in examine(given)}
+    told = found["test trace" if scope == "ingest" else "key"]
+    assert told.verdict == verdict
+    assert words in told.said
+
+
+def test_doctor_names_the_address_where_it_was_given_a_page(runwood: Server) -> None:
+    given = {"endpoint": f"{runwood.url}/projects", "api_key": "", "project": None}
+    found = {item.about: item for item in examine(given)}
+    assert found["server"].said.endswith(f"set RUNWOOD_ENDPOINT to {runwood.url}")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Optional
@@ -9,11 +10,13 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
-from runwood.command.doctor import Examination
+from runwood.command.doctor.examination import examine
+from runwood.command.doctor.finding import hide_secrets
 from runwood.command.files import find_files
 from runwood.command.push import push
 from runwood.command.push_words import offer_lines, progress_of, report_lines
 from runwood.config import Config
+from runwood.log import logger
 from runwood.version import __version__
 
 MARKS = {
@@ -48,14 +51,15 @@ def doctor_command(
 ) -> None:
     """Say why traces do not arrive: settings, server, clock, key, and a test trace. Ends with 1 if something is wrong."""
     console = Console()
-    given = {"endpoint": endpoint, "api_key": api_key, "project": project}
-    config = _resolve(console, endpoint, api_key, project)
+    logger.addHandler(logging.NullHandler())  # what a delivery warns of is told as a finding
     is_well = True
-    for finding in Examination(config, given).findings():
+    for finding in examine({"endpoint": endpoint, "api_key": api_key, "project": project}):
         is_well &= finding.verdict != "wrong"
         mark, color = MARKS[finding.verdict]
-        console.print(f"[{color}]{mark}[/] {finding.about}: ", end="")
-        console.print(finding.said, markup=False, highlight=False, soft_wrap=True)
+        console.print(mark, style=color, end=" ")
+        console.print(
+            f"{finding.about}: {finding.said}", markup=False, highlight=False, soft_wrap=True
+        )
     raise typer.Exit(0 if is_well else 1)
 
 
@@ -98,10 +102,9 @@ def _resolve(
     console: Console,
     endpoint: Optional[str],  # noqa: UP045
     api_key: Optional[str],  # noqa: UP045
-    project: Optional[str] = None,  # noqa: UP045
 ) -> Config:
     try:
-        return Config.resolve(endpoint=endpoint, api_key=api_key, project=project)
+        return Config.resolve(endpoint=endpoint, api_key=api_key)
     except ValueError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
+        _say(console, [hide_secrets(str(error), api_key or "")])
         raise typer.Exit(2) from None

@@ -102,7 +102,7 @@ class Transport:
         )
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        url, proxy = self._url, _proxy_of(self._url)
+        url, proxy = self._url, proxy_of(self._url)
         host, port = url.hostname or "", url.port
         at = proxy or url
         if url.scheme == "http":
@@ -118,7 +118,8 @@ class Transport:
         return connection
 
 
-def _proxy_of(url: SplitResult) -> SplitResult | None:
+def proxy_of(url: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for a server, if it does."""
     proxies = urllib.request.getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")
     if not address or urllib.request.proxy_bypass(url.hostname or ""):
