@@ -34,6 +34,7 @@ from langchain_core.runnables import RunnableLambda
 from langsmith._internal._serde import dumps_json
 from pydantic import BaseModel, Field, SecretStr, computed_field, field_serializer
 from runwood.sending.encode import encode_body
+from runwood.values import descriptions
 from runwood.values.convert import MAX_ITEMS
 from runwood.values.messages import chat_inputs, llm_outputs
 from runwood.values.redaction import REDACTED, Redactor
@@ -505,3 +506,50 @@ def test_an_unclosed_coroutine_is_named():
     finally:
         coroutine.close()
     assert asyncio.iscoroutine(coroutine)
+
+
+# --- a component's own description ----------------------------------------------------------------
+def described(handler, peer, serialized, count=2):
+    for number in range(count):
+        run_id = uuid.uuid4()
+        handler.on_chat_model_start(serialized, [[]], run_id=run_id, name=f"call {number}")
+        handler.on_llm_error(ValueError(), run_id=run_id)
+        if number == 0:
+            yield
+    handler.flush()
+    yield [peer.named(f"call {number}")["serialized"] for number in range(count)]
+
+
+def test_a_description_that_stays_is_walked_once(peer, handler, monkeypatch):
+    taken = []
+    payloads = handler._payloads
+    monkeypatch.setattr(
+        payloads._descriptions,
+        "_take",
+        lambda item: taken.append(1) or payloads._copy_description(item),
+    )
+    first, second = list(described(handler, peer, {"id": ["a"], "kwargs": {"n": 1}}))[-1]
+    assert first == second == {"id": ["a"], "kwargs": {"n": 1}}
+    assert len(taken) == 1
+
+
+def test_a_description_that_changes_is_recorded_as_it_is_then(peer, handler):
+    serialized = {"id": ["a"], "kwargs": {"n": 1}}
+    steps = described(handler, peer, serialized)
+    next(steps)
+    serialized["kwargs"]["n"] = 2
+    first, second = list(steps)[-1]
+    assert (first["kwargs"]["n"], second["kwargs"]["n"]) == (1, 2)
+
+
+def test_a_secret_in_a_description_stays_hidden(peer, handler):
+    serialized = {"id": ["a"], "kwargs": {"api_key": "s3cr3t-text"}}
+    for seen in list(described(handler, peer, serialized))[-1]:
+        assert seen["kwargs"]["api_key"] == "[redacted]"
+
+
+def test_descriptions_are_kept_up_to_a_number(handler):
+    kept = handler._payloads._descriptions
+    for number in range(1000):
+        kept.copy({"n": number})
+    assert len(kept._kept) <= descriptions.MAX_KEPT

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runwood.scope import current_scope
 from runwood.values.convert import MAX_REPR, kind_name
+from runwood.values.descriptions import Descriptions
 from runwood.values.hiding import Hide, hide_payload, redact_text, redact_value
 from runwood.values.redaction import Redactor
 from runwood.values.snapshot import Snapshot
@@ -42,6 +43,7 @@ class Payloads:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._redactor = Redactor(config.redact_keys)
+        self._descriptions = Descriptions(self._copy_description)
         runtime()  # milliseconds, once a process: not in an event
 
     def of_start(
@@ -72,15 +74,7 @@ class Payloads:
         elif run.is_parent_inferred:
             fields["extra"] = {**fields.get("extra", {}), "runwood": PARENT_INFERRED}
         if serialized and run.run_type in _SERIALIZED_TYPES:
-            description = serialized
-            if self._config.hide_inputs or self._config.hide_outputs:  # a repr may hold either
-                description = {name: item for name, item in serialized.items() if name != "repr"}
-            elif type(serialized.get("repr")) is str:
-                shown = self._redactor.scrub(serialized["repr"][:MAX_REPR])
-                description = {**serialized, "repr": shown}
-            fields["serialized"], more = self._take(
-                lambda walk: walk.copy(description), MAX_SERIALIZED_BYTES
-            )
+            fields["serialized"], more = self._descriptions.copy(serialized)
             size += more
         return fields, size
 
@@ -125,6 +119,14 @@ class Payloads:
     def copy(self, value: Any) -> Any:
         """Copy a small value that is no content of the app's."""
         return self._take(lambda walk: walk.copy(value), MAX_EXTRA_BYTES)[0]
+
+    def _copy_description(self, serialized: dict[str, Any]) -> tuple[Any, int]:
+        if self._config.hide_inputs or self._config.hide_outputs:  # a repr may hold either
+            serialized = {name: item for name, item in serialized.items() if name != "repr"}
+        elif type(serialized.get("repr")) is str:
+            shown = self._redactor.scrub(serialized["repr"][:MAX_REPR])
+            serialized = {**serialized, "repr": shown}
+        return self._take(lambda walk: walk.copy(serialized), MAX_SERIALIZED_BYTES)
 
     def _take_hidden(self, take: Take, hide: Hide, max_bytes: int = 0) -> tuple[Any, int]:
         if hide is True:
