@@ -146,6 +146,20 @@ def test_a_traced_function_gives_headers(peer, handler):
     assert headers["langsmith-trace"] == peer.named("call")["dotted_order"]
 
 
+@pytest.mark.parametrize("way", ["scope", "handler", "function"])
+def test_the_thread_goes_along_whoever_named_it(peer, way):
+    thread = {"thread_id": "t-9"}
+    handler = RunwoodCallbackHandler(peer.url, metadata=thread if way == "handler" else None)
+
+    @runwood.trace(handler=handler, metadata=thread if way == "function" else None)
+    def call():
+        return runwood.headers()
+
+    with runwood.tracing(metadata=thread if way == "scope" else None):
+        headers = call()
+    assert "t-9" in headers["baggage"]
+
+
 def test_langsmiths_sdk_reads_our_headers(peer, handler):
     seen = []
     config = {"callbacks": [handler], "metadata": {"thread_id": "é, 1"}}

@@ -133,3 +133,15 @@ def test_wherever_a_secret_stands_no_pattern_lets_it_out(peer, inputs, outputs):
     handler.flush()
     assert str(run_id) in peer.runs
     assert SECRET not in wire(peer)
+
+
+@pytest.mark.parametrize("rule", [lambda text: None, lambda text: 1 / 0])
+def test_a_rule_that_gives_no_text_masks_it_and_is_told(peer, caplog, rule):
+    run = run_with(peer, redact=rule, given={"q": SECRET})
+    assert SECRET not in str(run)
+    assert "redact: <lambda>" in caplog.text
+
+
+def test_what_is_neither_yes_nor_no_nor_a_function_is_refused_at_once(peer):
+    with pytest.raises(ValueError, match="hide_inputs must be"):
+        RunwoodCallbackHandler(peer.url, hide_inputs="yes")

@@ -79,8 +79,8 @@ class Config:
             else redact_secrets,
             redact_keys=frozenset(redact_keys),
             redact=compile_rules(redact),
-            hide_inputs=is_on("RUNWOOD_HIDE_INPUTS") if hide_inputs is None else hide_inputs,
-            hide_outputs=is_on("RUNWOOD_HIDE_OUTPUTS") if hide_outputs is None else hide_outputs,
+            hide_inputs=_hide("hide_inputs", hide_inputs),
+            hide_outputs=_hide("hide_outputs", hide_outputs),
             sample_rate=_sample_rate(sample_rate),
             spool_dir=_folder(spool_dir),
             on_run_end=(on_run_end,) if callable(on_run_end) else tuple(on_run_end),
@@ -92,6 +92,14 @@ def is_on(variable: str, *, default: bool = False) -> bool:
     """Whether an environment variable is set and does not say no."""
     value = os.environ.get(variable, "").strip().lower()
     return default if not value else value not in _FALSE
+
+
+def _hide(name: str, argument: Any) -> Hide:
+    hide: object = is_on(f"RUNWOOD_{name.upper()}") if argument is None else argument
+    if isinstance(hide, bool) or callable(hide):
+        return hide
+    msg = f"{name} must be True, False or a function, got {argument!r}"
+    raise ValueError(msg)
 
 
 def _first(argument: str | None, variable: str, default: str) -> str:

@@ -24,9 +24,10 @@ from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.messages import BaseMessageChunk
 from langchain_core.runnables.config import ensure_config, patch_config, var_child_runnable_config
 
-from runwood.default import default_handler
+from runwood.default import wanted_handler
 from runwood.handler import RunwoodCallbackHandler
 from runwood.log import warn
+from runwood.scope import thread_of
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackManager
@@ -73,7 +74,7 @@ def trace(
         tags: of the run.
         metadata: of the run.
         handler: what records it where no handler of Runwood is at work already; default the one that the
-            environment describes.
+            environment describes, if it sets RUNWOOD_TRACING, RUNWOOD_ENDPOINT or RUNWOOD_API_KEY.
         reduce: makes the run's output of the items of a generator, 10,000 at most; default: texts and message
             chunks joined, all else as a list.
 
@@ -226,11 +227,12 @@ class _Traced:
                 inheritable_metadata=config.get("metadata"),
             )
             if not any(isinstance(item, RunwoodCallbackHandler) for item in manager.handlers):
-                handler = self.handler or default_handler()
+                handler = self.handler or wanted_handler()
                 if handler is not None:
                     manager.add_handler(handler)
             manager.add_tags(list(self.tags), inherit=False)
             manager.add_metadata(self.metadata, inherit=False)
+            manager.add_metadata(thread_of(self.metadata))  # of what is below it too
         except Exception as error:  # noqa: BLE001  the function has to run all the same
             warn("trace", "a call of %s could not be traced: %r", self.name, error)
             return config, None

@@ -18,14 +18,13 @@ from langchain_core.runnables.config import var_child_runnable_config
 from runwood.handler import RunwoodCallbackHandler
 from runwood.log import warn
 from runwood.recording.dotted_order import parse_dotted_order
-from runwood.scope import RemoteParent, Scope, current_scope, in_scope
+from runwood.scope import RemoteParent, Scope, current_scope, in_scope, thread_of
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
 TRACE, BAGGAGE = "langsmith-trace", "baggage"
 MAX_BAGGAGE = 8192  # characters that are read of one that comes from outside
-THREAD_KEYS = ("thread_id", "session_id", "conversation_id")
 NOT_RECORDED = "runwood-recorded=false"
 
 Text = str | bytes
@@ -47,7 +46,9 @@ def headers(config: RunnableConfig | None = None) -> dict[str, str]:
             if place is not None:
                 if not place.is_recorded:
                     return {BAGGAGE: NOT_RECORDED}
-                baggage = _baggage(place.project, getattr(callbacks, "metadata", None) or {})
+                known = getattr(callbacks, "metadata", None) or {}
+                metadata = {**handler.config.metadata, **current_scope().metadata, **known}
+                baggage = _baggage(place.project, metadata)
                 return {TRACE: place.dotted_order, BAGGAGE: baggage}
     return {}
 
@@ -96,7 +97,7 @@ def _scope_of(headers: Mapping[Any, Any] | Iterable[tuple[Any, Any]], outer: Sco
 def _baggage(project: str, metadata: Mapping[str, Any]) -> str:
     """Return what the other service has to know; of the metadata only the thread: the rest is no business of its."""
     items = [f"langsmith-project={quote(project)}"]
-    thread = {key: str(metadata[key]) for key in THREAD_KEYS if metadata.get(key)}
+    thread = {key: str(value) for key, value in thread_of(metadata).items()}
     if thread:
         items.append(f"langsmith-metadata={quote(orjson.dumps(thread))}")
     return ",".join(items)

@@ -13,6 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+THREAD_KEYS = ("thread_id", "session_id", "conversation_id")  # of metadata, as LangSmith has them
+
+
+def thread_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what metadata says of the thread."""
+    return {key: metadata[key] for key in THREAD_KEYS if metadata.get(key)}
+
 
 @dataclass(frozen=True)
 class RemoteParent:

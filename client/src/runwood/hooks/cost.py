@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from runwood.log import warn
+
 if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
@@ -60,5 +62,6 @@ def _prices() -> Any:
     try:
         import genai_prices
     except ImportError:
+        warn("cost", "costs are not known here: pip install 'runwood[cost]'")
         return None
     return genai_prices

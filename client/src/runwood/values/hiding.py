@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runwood.log import warn
 from runwood.values.convert import MASK, kind_name
 
 # What to do with a payload: record it (False), leave it out (True), or record what a callable returns.
@@ -45,10 +46,19 @@ def redact_text(text: str, rules: tuple[Rule, ...]) -> str:
     """Return what the rules leave of a string."""
     for rule in rules:
         try:
-            text = str(rule(text))
-        except Exception:  # noqa: BLE001  the app's own rule
+            left: Any = rule(text)
+        except Exception as error:  # noqa: BLE001  the app's own rule
+            warn("redact", "redact: %s raised %r, and its text is masked", _name(rule), error)
             return MASK
+        if not isinstance(left, str):
+            warn("redact", "redact: %s returned no text, and its text is masked", _name(rule))
+            return MASK
+        text = left
     return text
+
+
+def _name(rule: Rule) -> str:
+    return str(getattr(rule, "__name__", type(rule).__name__))
 
 
 def redact_value(value: Any, rules: tuple[Rule, ...]) -> Any:

@@ -6,21 +6,26 @@ const box = () => document.getElementById("q");
 const list = () => document.getElementById("suggestions");
 const chosen = () => list().querySelector('[aria-selected="true"]');
 
-function close() {
+function stopAsking() {
   clearTimeout(timer);
   asking?.abort();
+  timer = asking = null;
+}
+function close() {
+  stopAsking();
   list().hidden = true;
   list().replaceChildren();
   box().setAttribute("aria-expanded", "false");
   box().removeAttribute("aria-activedescendant");
 }
 async function offer() {
-  asking?.abort();
-  asking = new AbortController();
+  stopAsking();
+  const mine = asking = new AbortController();
   const input = box(), query = new URLSearchParams({ q: input.value, at: input.selectionStart });
-  const response = await fetch(`${input.dataset.suggest}?${query}`, { signal: asking.signal }).catch(() => null);
-  if (!response?.ok) return;
-  const html = await response.text().catch(() => "");
+  const response = await fetch(`${input.dataset.suggest}?${query}`, { signal: mine.signal }).catch(() => null);
+  const html = response?.ok ? await response.text().catch(() => "") : "";
+  if (asking !== mine) return; // closed meanwhile, or asked anew
+  asking = null;
   if (document.activeElement !== input) return;
   const parsed = new DOMParser().parseFromString(`<ul>${html}</ul>`, "text/html");
   list().replaceChildren(...parsed.querySelectorAll("li"));
@@ -47,7 +52,7 @@ function take(option) {
 
 document.addEventListener("input", (event) => {
   if (event.target.id !== "q") return;
-  clearTimeout(timer);
+  stopAsking();
   timer = setTimeout(offer, AFTER_MS);
 });
 document.addEventListener("keydown", (event) => {
@@ -56,7 +61,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" && !isOpen) offer();
   else if (isOpen && (event.key === "ArrowDown" || event.key === "ArrowUp")) choose(event.key === "ArrowDown" ? 1 : -1);
   else if (isOpen && event.key === "Enter" && chosen()) take(chosen());
-  else if (isOpen && event.key === "Escape") close();
+  else if ((isOpen || timer || asking) && event.key === "Escape") close();
   else return;
   event.preventDefault();
   event.stopPropagation();
