@@ -227,3 +227,11 @@ def test_a_rate_that_is_none_is_refused(monkeypatch, rate):
     monkeypatch.setenv("RUNWOOD_SAMPLE_RATE", rate)
     with pytest.raises(ValueError, match="between 0 and 1"):
         RunwoodCallbackHandler()
+
+
+def test_one_tag_may_stand_alone(peer):
+    handler = RunwoodCallbackHandler(peer.url, tags="prod")
+    with runwood.tracing(tags="eu"):
+        RunnableLambda(len, name="count").invoke("abc", {"callbacks": [handler]})
+    handler.flush()
+    assert peer.named("count")["tags"] == ["prod", "eu"]

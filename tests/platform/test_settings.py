@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,3 +146,12 @@ def test_a_long_data_folder_has_a_socket_that_fits(
     monkeypatch.setenv("RUNWOOD_DATA_DIR", str(tmp_path / ("long" * 30)))
     assert len(str(paths.socket_dir() / ".s.PGSQL.5432")) <= 107
     assert paths.socket_dir() == paths.socket_dir()
+
+
+def test_a_command_without_its_database_says_where_it_looked(tmp_path: Path) -> None:
+    command = [sys.executable, "manage.py", "create_api_key", "app"]
+    environment = os.environ | {"RUNWOOD_DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert f"RUNWOOD_DATA_DIR, which is {tmp_path}" in said.stderr
+    assert "Traceback" not in said.stderr

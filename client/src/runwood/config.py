@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runwood.hooks.record import RunEnd
+from runwood.scope import texts
 from runwood.values.hiding import Hide, Redact, Rule, compile_rules
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
@@ -50,10 +51,10 @@ class Config:
         endpoint: str | None = None,
         api_key: str | None = None,
         project: str | None = None,
-        tags: Iterable[str] = (),
+        tags: str | Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
         redact_secrets: bool | None = None,
-        redact_keys: Iterable[str] = (),
+        redact_keys: str | Iterable[str] = (),
         redact: Redact | Iterable[Redact] = (),
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
@@ -72,12 +73,12 @@ class Config:
             endpoint=_endpoint(_first(endpoint, "RUNWOOD_ENDPOINT", DEFAULT_ENDPOINT)),
             api_key=_first(api_key, "RUNWOOD_API_KEY", ""),
             project=_first(project, "RUNWOOD_PROJECT", DEFAULT_PROJECT),
-            tags=tuple(tags),
+            tags=texts(tags),
             metadata=dict(metadata or {}),
             redact_secrets=is_on("RUNWOOD_REDACT_SECRETS", default=True)
             if redact_secrets is None
             else redact_secrets,
-            redact_keys=frozenset(redact_keys),
+            redact_keys=frozenset(texts(redact_keys)),
             redact=compile_rules(redact),
             hide_inputs=_hide("hide_inputs", hide_inputs),
             hide_outputs=_hide("hide_outputs", hide_outputs),

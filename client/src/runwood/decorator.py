@@ -27,7 +27,7 @@ from langchain_core.runnables.config import ensure_config, patch_config, var_chi
 from runwood.default import wanted_handler
 from runwood.handler import RunwoodCallbackHandler
 from runwood.log import warn
-from runwood.scope import thread_of
+from runwood.scope import texts, thread_of
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackManager
@@ -47,7 +47,7 @@ def trace(
     *,
     name: str | None = None,
     run_type: str = "chain",
-    tags: Iterable[str] = (),
+    tags: str | Iterable[str] = (),
     metadata: Mapping[str, Any] | None = None,
     handler: RunwoodCallbackHandler | None = None,
     reduce: Callable[[list[Any]], Any] | None = None,
@@ -60,7 +60,7 @@ def trace(
     *,
     name: str | None = None,
     run_type: str = "chain",
-    tags: Iterable[str] = (),
+    tags: str | Iterable[str] = (),
     metadata: Mapping[str, Any] | None = None,
     handler: RunwoodCallbackHandler | None = None,
     reduce: Callable[[list[Any]], Any] | None = None,
@@ -80,7 +80,7 @@ def trace(
 
     Inputs are the arguments by their names, without `self` and `cls`.
     """
-    traced = _Traced(name, run_type, tuple(tags), dict(metadata or {}), handler, reduce)
+    traced = _Traced(name, run_type, texts(tags), dict(metadata or {}), handler, reduce)
     return traced.wrap if function is None else traced.wrap(function)
 
 

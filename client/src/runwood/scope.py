@@ -21,6 +21,11 @@ def thread_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: metadata[key] for key in THREAD_KEYS if metadata.get(key)}
 
 
+def texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the texts, of which one may stand alone."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 @dataclass(frozen=True)
 class RemoteParent:
     """A run of another process, below which traces go on here."""
@@ -53,7 +58,7 @@ def current_scope() -> Scope:
 def tracing(
     project: str | None = None,
     *,
-    tags: Iterable[str] = (),
+    tags: str | Iterable[str] = (),
     metadata: Mapping[str, Any] | None = None,
     enabled: bool | None = None,
 ) -> Iterator[None]:
@@ -69,7 +74,7 @@ def tracing(
     inner = replace(
         outer,
         project=project or outer.project,
-        tags=tuple(dict.fromkeys((*outer.tags, *tags))),
+        tags=tuple(dict.fromkeys((*outer.tags, *texts(tags)))),
         metadata={**outer.metadata, **(metadata or {})},
         is_enabled=outer.is_enabled if enabled is None else enabled,
     )
