@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import zstandard
-from runwood.recording.operation import merge_bodies
+from runwood.recording.operation import merge_fields
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -121,7 +121,7 @@ class Peer:
                     continue
                 if known is not None and "end_time" in body and "status" not in body:
                     known.pop("status", None)
-                merged[body["id"]] = merge_bodies(known, body) if known else body
+                merge_fields(merged.setdefault(body["id"], {}), body)
                 ended[body["id"]] = body.get("end_time", "")
         return merged
 

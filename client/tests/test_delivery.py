@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -258,7 +259,17 @@ def test_memory_is_given_back_when_the_server_is_back(peer, handler):
     record(handler, 100)
     assert handler.flush()
     waiting = handler._sender._waiting
-    assert (waiting.held, waiting.bytes, waiting._by_run) == (0, 0, {})
+    assert (waiting.held, waiting.bytes, len(waiting.items)) == (0, 0, 0)
+
+
+def test_a_run_that_is_open_for_long_keeps_no_payload(peer, handler):
+    run_id = uuid4()
+    handler.on_chain_start(None, {"text": "x" * 1000}, run_id=run_id, name="long")
+    assert handler.flush()
+    assert handler._recorder.find(run_id).operation.fields == {}
+    handler.on_chain_end({}, run_id=run_id)
+    assert handler.flush()
+    assert peer.named("long")["inputs"] == {"text": "x" * 1000}
 
 
 # --- flush and close ------------------------------------------------------------------------------

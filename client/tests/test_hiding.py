@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.callbacks import dispatch_custom_event
+from langchain_core.messages.base import TextAccessor
 from langchain_core.runnables import RunnableLambda
 from runwood import RunwoodCallbackHandler
 from sample_apps import chain, order_status
@@ -111,7 +112,7 @@ def test_a_pattern_that_is_none_is_refused_at_once():
 
 
 nested = st.recursive(
-    st.sampled_from([SECRET, f"so {SECRET} it is", "plain", 1, None]),
+    st.sampled_from([SECRET, TextAccessor(SECRET), f"so {SECRET} it is", "plain", 1, None]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["a", "b", SECRET]), inner, max_size=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.callbacks import dispatch_custom_event
@@ -78,17 +78,20 @@ def test_events_that_fill_the_memory_are_left_out_and_counted(peer, handler, mon
 
 
 def operation(number: int, size: int, *, is_update: bool = False) -> Operation:
-    body: dict[str, Any] = {"outputs": {"n": number}}
-    return Operation(str(number), body, size + BARE_SIZE, "p", is_update)
+    ends = ("end", None, 0) if is_update else None
+    started = run.OpenRun(uuid4(), None, "run", "chain", [])
+    return Operation(started, {"outputs": {"n": number}}, size, ends)
 
 
 def test_a_full_queue_takes_bare_starts_before_none_and_ends_after_them():
     waiting = WaitingOperations(10_000, 100 * BARE_SIZE)
-    wholes = [waiting.put(operation(number, 0))[1] for number in range(90)]
+    wholes = [waiting.put(operation(number, 0), None)[1] for number in range(90)]
     assert wholes == [True] * int(100 * WHOLE_PART) + [False] * 10
-    taken = [waiting.put(operation(100 + number, 0))[0] for number in range(10)]
+    taken = [waiting.put(operation(100 + number, 0), None)[0] for number in range(10)]
     assert taken.count(True) == round(100 * (START_PART - 0.9))
-    taken = [waiting.put(operation(200 + number, 0, is_update=True))[0] for number in range(10)]
+    taken = [
+        waiting.put(operation(200 + number, 0, is_update=True), None)[0] for number in range(10)
+    ]
     assert taken.count(True) == round(100 * (1 - START_PART))
     assert waiting.bytes <= waiting.max_bytes
 
@@ -96,8 +99,8 @@ def test_a_full_queue_takes_bare_starts_before_none_and_ends_after_them():
 def test_no_more_is_taken_at_once_than_a_batch_but_always_something():
     waiting = WaitingOperations(100, 100_000_000)
     for number in range(6):
-        waiting.put(operation(number, 2_000_000))
-    waiting.put(operation(6, 9_000_000))
+        waiting.put(operation(number, 2_000_000), None)
+    waiting.put(operation(6, 9_000_000), None)
     takes = []
     while operations := waiting.take(100, 5_000_000):
         takes.append(len(operations))

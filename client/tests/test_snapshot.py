@@ -29,6 +29,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.messages.base import TextAccessor
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 from langsmith._internal._serde import dumps_json
@@ -231,6 +232,41 @@ def test_what_the_app_changes_after_the_event_does_not_reach_the_trace(peer, han
     assert run["outputs"] == {"items": [1, 2], "nested": {"a": 99}}
 
 
+def test_a_description_that_is_kept_is_made_anew_once_it_changes(peer, handler):
+    from uuid import uuid4
+
+    described = {"name": "Model", "id": ["a", "Model"], "kwargs": {"model": "first"}}
+    for model in ("first", "first", "second"):
+        described["kwargs"]["model"] = model
+        handler.on_chat_model_start(described, [[]], run_id=uuid4())
+    handler.flush()
+    sent = [run["serialized"]["kwargs"]["model"] for run in peer.runs.values()]
+    assert sent == ["first", "first", "second"]
+
+
+def test_a_description_that_cannot_be_compared_is_still_copied(peer, handler):
+    from uuid import uuid4
+
+    class Touchy:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("no")
+
+        __hash__ = None
+
+    described = {"name": "Model", "kwargs": {"model": "m", "touchy": Touchy()}}
+    for _ in range(2):
+        handler.on_chat_model_start(described, [[]], run_id=uuid4())
+    handler.flush()
+    assert [run["serialized"]["kwargs"]["model"] for run in peer.runs.values()] == ["m", "m"]
+
+
+def test_langchains_own_text_is_a_string_like_any(peer):
+    text = TextAccessor("lone \ud800, nul \0, sk-1")
+    assert snap(text, redact=()) == text
+    encoded = encode_body({"inputs": snap({"a": [text]})})
+    assert json.loads(encoded)["inputs"]["a"] == ["lone \ufffd, nul \ufffd, sk-1"]
+
+
 def test_metadata_is_copied_and_left_as_it_was(handler):
     metadata = {"thread_id": "1"}
     RunnableLambda(lambda x: x).invoke(1, {"callbacks": [handler], "metadata": metadata})
@@ -381,6 +417,7 @@ JSON_LIKE = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(codec=None, categories=None))
+    | st.text(st.characters(codec=None, categories=None)).map(TextAccessor)
     | st.binary(max_size=20),
     lambda inner: (
         st.lists(inner, max_size=5)

@@ -6,6 +6,7 @@ from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from runwood import RunwoodCallbackHandler
+from runwood.recording.run import OpenRun
 from sample_apps import (
     SHELF,
     USAGE,
@@ -238,7 +239,7 @@ def test_ten_thousand_runs_leave_no_state(peer, handler):
     assert len(peer.runs) >= 10_000
     assert recorder.open_count == 0
     assert not recorder._closed_early
-    assert len(recorder._places) <= 512
+    assert len(recorder._ended) <= 512
     assert (handler.run_map, handler.order_map) == ({}, {})
 
 
@@ -260,3 +261,14 @@ def test_what_langgraph_hides_from_readers_keeps_its_mark(peer, handler):
     hidden.invoke(1, {"callbacks": [handler]})
     handler.flush()
     assert peer.named("router")["tags"] == ["langsmith:hidden"]
+
+
+def test_runs_nested_deeper_than_the_stack_have_their_place():
+    """Where the queue is full of starts, the innermost may be the first that the sender sees."""
+    outermost = innermost = OpenRun(uuid4(), None, "run", "chain", [])
+    for _ in range(3000):
+        run = OpenRun(uuid4(), innermost.id, "run", "chain", [])
+        run.above = innermost
+        innermost = run
+    assert innermost.identity["trace_id"] == str(outermost.id)
+    assert innermost.identity["dotted_order"].count(".") == 3000

@@ -29,8 +29,9 @@ from runwood.log import warn
 from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
 from runwood.scope import current_scope
 from runwood.values.hiding import Hide, Redact
-from runwood.values.messages import chat_inputs, count_tool_calls, llm_outputs, sum_usage
+from runwood.values.messages import chat_inputs, llm_outputs, usage_and_tool_calls
 from runwood.values.payloads import Payloads, Take
+from runwood.values.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
     from langchain_core.tracers.schemas import Run
 
-    from runwood.recording.recorder import Place
     from runwood.recording.run import OpenRun
 
 ROOT_FLUSH_SECONDS = 5.0
@@ -47,7 +47,10 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def _guarded(method: Method) -> Method:
-    """Keep every exception of a callback from the app. Blind on purpose, and only here."""
+    """Keep every exception of a callback from the app. Blind on purpose, and only here.
+
+    A callback that does nothing but call a guarded method needs no guard of its own: each costs it.
+    """
     name = method.__name__
 
     @functools.wraps(method)
@@ -177,20 +180,18 @@ class RunwoodCallbackHandler(BaseTracer):
         """Flush, then stop the sender's thread. The next event starts it again."""
         return self._sender.close(timeout)
 
-    def place_of(self, run_id: UUID) -> Place | OpenRun | None:
+    def place_of(self, run_id: UUID) -> OpenRun | None:
         """Return what is known of the place of a run that this handler has seen: for `runwood.headers`."""
         return self._recorder.place_of(run_id)
 
     # --- starts -----------------------------------------------------------------------------------
-    @_guarded
     def on_chain_start(
         self, serialized: dict[str, Any] | None, inputs: Any, *, run_id: UUID, **kwargs: Any
     ) -> Any:
         """Record the start of a chain, graph, node, prompt, parser: of all but models and tools."""
         run_type = kwargs.pop("run_type", None) or "chain"
-        self._start(run_id, run_type, serialized, _wrapped("input", inputs), kwargs)
+        self._start(run_id, run_type, serialized, Snapshot.copy, _whole("input", inputs), kwargs)
 
-    @_guarded
     def on_chat_model_start(
         self,
         serialized: dict[str, Any],
@@ -200,16 +201,14 @@ class RunwoodCallbackHandler(BaseTracer):
         **kwargs: Any,
     ) -> Any:
         """Record the start of a chat model's run."""
-        self._start(run_id, "llm", serialized, lambda walk: chat_inputs(walk, messages), kwargs)
+        self._start(run_id, "llm", serialized, chat_inputs, messages, kwargs)
 
-    @_guarded
     def on_llm_start(
         self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any
     ) -> Any:
         """Record the start of a text model's run."""
-        self._start(run_id, "llm", serialized, _wrapped("prompts", prompts), kwargs)
+        self._start(run_id, "llm", serialized, Snapshot.copy, _whole("prompts", prompts), kwargs)
 
-    @_guarded
     def on_tool_start(
         self,
         serialized: dict[str, Any],
@@ -220,13 +219,8 @@ class RunwoodCallbackHandler(BaseTracer):
         **kwargs: Any,
     ) -> Any:
         """Record the start of a tool's run, by its arguments where they are known."""
-        self._start(
-            run_id,
-            "tool",
-            serialized,
-            _wrapped("input", input_str if inputs is None else inputs),
-            kwargs,
-        )
+        arguments = _whole("input", input_str if inputs is None else inputs)
+        self._start(run_id, "tool", serialized, Snapshot.copy, arguments, kwargs)
 
     @_guarded
     def on_retriever_start(
@@ -234,54 +228,49 @@ class RunwoodCallbackHandler(BaseTracer):
     ) -> Any:
         """Record the start of a retriever's run."""
         kwargs["name"] = kwargs.get("name") or _name(serialized) or "Retriever"
-        self._start(run_id, "retriever", serialized, _wrapped("query", query), kwargs)
+        self._start(run_id, "retriever", serialized, Snapshot.copy, _whole("query", query), kwargs)
 
     # --- ends -------------------------------------------------------------------------------------
-    @_guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record the end of a chain's run, and the inputs that a streamed one had not at its start."""
-        self._end(run_id, SUCCESS, _wrapped("output", outputs), kwargs)
+        self._end(run_id, SUCCESS, Snapshot.copy, _whole("output", outputs), kwargs)
 
     @_guarded
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record how a chain's run failed, paused or was stopped, with what a generator had given till then."""
         outputs = kwargs.get("outputs")
-        take = None if outputs is None else _wrapped("output", outputs)
-        self._end(run_id, outcome_of(error), take, kwargs)
+        given = None if outputs is None else _whole("output", outputs)
+        self._end(run_id, outcome_of(error), Snapshot.copy, given, kwargs)
 
-    @_guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record the end of a model's run, chat or text."""
-        self._end(run_id, SUCCESS, lambda walk: llm_outputs(walk, response), kwargs, response)
+        self._end(run_id, SUCCESS, llm_outputs, response, kwargs, response)
 
     @_guarded
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record how a model's run failed or was stopped, with as much as it had answered."""
         response = kwargs.get("response")
-        take = None if response is None else lambda walk: llm_outputs(walk, response)
-        self._end(run_id, outcome_of(error), take, kwargs, response)
+        self._end(run_id, outcome_of(error), llm_outputs, response, kwargs, response)
 
-    @_guarded
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record the end of a tool's run."""
-        self._end(run_id, SUCCESS, lambda walk: {"output": walk.copy(output, 1)}, kwargs)
+        self._end(run_id, SUCCESS, Snapshot.copy, {"output": output}, kwargs)
 
     @_guarded
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record how a tool's run failed, paused or was stopped."""
-        self._end(run_id, outcome_of(error), None, kwargs)
+        self._end(run_id, outcome_of(error), Snapshot.copy, None, kwargs)
 
-    @_guarded
     def on_retriever_end(
         self, documents: Sequence[Document], *, run_id: UUID, **kwargs: Any
     ) -> Any:
         """Record the end of a retriever's run."""
-        self._end(run_id, SUCCESS, lambda walk: {"documents": walk.copy(documents, 1)}, kwargs)
+        self._end(run_id, SUCCESS, Snapshot.copy, {"documents": documents}, kwargs)
 
     @_guarded
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> Any:
         """Record how a retriever's run failed."""
-        self._end(run_id, outcome_of(error), None, kwargs)
+        self._end(run_id, outcome_of(error), Snapshot.copy, None, kwargs)
 
     # --- between: events of the run ---------------------------------------------------------------
     @_guarded
@@ -341,12 +330,14 @@ class RunwoodCallbackHandler(BaseTracer):
             run.add_event("graph_resume", kwargs={"checkpoint_id": str(event.checkpoint_id)})
 
     # --- inside -----------------------------------------------------------------------------------
+    @_guarded
     def _start(
         self,
         run_id: UUID,
         run_type: str,
         serialized: Any,
-        take_inputs: Take,
+        take: Take,
+        inputs: Any,
         details: dict[str, Any],
     ) -> None:
         parent_id, tags = details.pop("parent_run_id", None), details.pop("tags", None)
@@ -359,30 +350,33 @@ class RunwoodCallbackHandler(BaseTracer):
             own = self.config.tags if run.is_local_root else ()
             added = (*own, *current_scope().tags)
             run.tags = list(dict.fromkeys([*run.tags, *added])) if added else run.tags
-        fields, size = self._payloads.of_start(run, take_inputs, serialized, metadata, details)
+        fields, size = self._payloads.of_start(run, take, inputs, serialized, metadata, details)
         if self.config.on_run_end:
             run.record = Record(self.config.on_run_end, fields)
         self._recorder.send_start(run, fields, size)
 
+    @_guarded
     def _end(
         self,
         run_id: UUID,
         outcome: Outcome,
-        take_outputs: Take | None,
+        take: Take,
+        outputs: Any,
         details: dict[str, Any],
         response: LLMResult | None = None,
     ) -> None:
         run = self._recorder.close(run_id, outcome)
         if run is None:
             return
-        if take_outputs is None and outcome.outputs is not None:
-            take_outputs = _wrapped("output", outcome.outputs)
+        if outputs is None and outcome.outputs is not None:
+            take, outputs = Snapshot.copy, _whole("output", outcome.outputs)
         inputs = details.get("inputs")
-        take_inputs = None if inputs is None else _wrapped("input", inputs)
+        if inputs is not None:
+            inputs = _whole("input", inputs)
         extra = {} if response is None else self._usage(response)
         if outcome.error is not None and self.config.redact:
             outcome = replace(outcome, error=self._payloads.of_error(outcome.error))
-        fields, size = self._payloads.of_end(run, take_outputs, take_inputs, extra)
+        fields, size = self._payloads.of_end(run, take, outputs, inputs, extra)
         self._recorder.send_end(run, outcome, fields, size)
         if run.is_local_root and self.config.flush_on_root_end:
             self._flush_root()
@@ -398,10 +392,9 @@ class RunwoodCallbackHandler(BaseTracer):
 
     def _usage(self, response: LLMResult) -> dict[str, Any]:
         extra: dict[str, Any] = {}
-        usage = sum_usage(response)
+        usage, tool_calls = usage_and_tool_calls(response)
         if usage is not None:
             extra["metadata"] = {"usage_metadata": self._payloads.copy(usage)}
-        tool_calls = count_tool_calls(response)
         if tool_calls:
             extra["tool_call_count"] = tool_calls
         return extra
@@ -416,10 +409,9 @@ class RunwoodCallbackHandler(BaseTracer):
         """Satisfy the base class, which would call it for runs that it never gets to see."""
 
 
-def _wrapped(name: str, value: Any) -> Take:
-    """Return how to copy a payload that has to be an object on the wire."""
-    whole = value if isinstance(value, dict) else {name: value}
-    return lambda walk: walk.copy(whole)
+def _whole(name: str, value: Any) -> dict[str, Any]:
+    """Return a payload as an object, which it has to be on the wire."""
+    return value if issubclass(type(value), dict) else {name: value}  # never asks the value itself
 
 
 def _name(serialized: Any) -> str | None:

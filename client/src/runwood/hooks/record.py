@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runwood.hooks.finished import FinishedRun, ModelCall
+from runwood.recording.dotted_order import format_time
 
 if TYPE_CHECKING:
     from runwood.recording.run import OpenRun
@@ -43,7 +44,7 @@ class Record:
         }
         usage = metadata.pop("usage_metadata", None)
         own_call = None
-        start_time = datetime.fromisoformat(run.start_text)
+        start_time = datetime.fromisoformat(body["start_time"])
         if usage:
             own_call = ModelCall(*self._model(metadata, body.get("outputs")), usage, start_time)
             self.calls.append(own_call)
@@ -52,8 +53,8 @@ class Record:
             self.handed_up = len(self.calls)
         is_correction, self.is_told = self.is_told, True
         return FinishedRun(
-            id=run.id_text,
-            trace_id=run.trace_id,
+            id=body["id"],
+            trace_id=body["trace_id"],
             parent_run_id=body.get("parent_run_id"),
             name=run.name,
             run_type=run.run_type,
@@ -61,7 +62,9 @@ class Record:
             status=status,
             start_time=start_time,
             end_time=datetime.fromisoformat(body["events"][-1]["time"]),
-            first_token_time=datetime.fromisoformat(run.first_token) if run.first_token else None,
+            first_token_time=None
+            if run.first_token is None
+            else datetime.fromisoformat(format_time(run.first_token)),
             error=body.get("error"),
             tags=tuple(run.tags),
             is_correction=is_correction,

@@ -8,36 +8,36 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 MAX_DOTTED_ORDER = 16_000  # characters of one that comes from outside: more than 200 levels
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  UTC, whose offset the wire's texts have at their end
-_last = (-1, "", "")
+_NANOSECONDS = 1_000_000_000  # a second
 _SEGMENT = re.compile(
     r"\d{8}T\d{12}Z([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 )
 
 
-def format_time(microseconds: int) -> str:
-    """Return a time since 1970 as the wire writes it: `2026-11-24T23:13:00.123456+00:00`."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{_second(seconds)[1]}.{rest:06d}+00:00"
+def format_time(nanoseconds: int) -> str:
+    """Return a result of `time.time_ns()` as the wire writes it: `2026-11-24T23:13:00.123456+00:00`."""
+    second, rest = divmod(nanoseconds, _NANOSECONDS)
+    return f"{_texts_of(second)[0]}.{rest // 1000:06d}+00:00"
 
 
-def format_segment(microseconds: int, run_id: str) -> str:
-    """Return the segment of a run that started at this time since 1970."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{_second(seconds)[2]}{rest:06d}Z{run_id}"
+def format_start(nanoseconds: int, run_id: str) -> tuple[str, str]:
+    """Return the time as `format_time` does, and the segment of a run that started then."""
+    second, rest = divmod(nanoseconds, _NANOSECONDS)
+    text, digits = _texts_of(second)
+    fraction = f"{rest // 1000:06d}"
+    return f"{text}.{fraction}+00:00", f"{digits}{fraction}Z{run_id}"
 
 
-def _second(seconds: int) -> tuple[int, str, str]:
-    """Return both forms of a second. The last one is remembered: nearly every event is in the same as the one before."""
-    global _last
-    last = _last
-    if last[0] != seconds:
-        text = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
-        last = _last = (seconds, text, text.replace("-", "").replace(":", ""))
-    return last
+@lru_cache(maxsize=8)
+def _texts_of(second: int) -> tuple[str, str]:
+    """Return a second as the wire writes it, and as digits. Made once for all events of a second."""
+    text = (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
+    return text, text.replace("-", "").replace(":", "")
 
 
 def parse_dotted_order(text: str) -> tuple[str, UUID] | None:

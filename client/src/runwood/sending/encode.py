@@ -50,10 +50,12 @@ def encode_operations(
 ) -> list[EncodedRun]:
     """Return the operations as JSON, in order, without the secrets in their texts where these are to be hidden."""
     finish = hide_secrets if redact_secrets else bytes
-    return [
-        EncodedRun(item.run_id, item.project, item.is_update, finish(encode_body(item.body)))
-        for item in operations
-    ]
+    encoded = []
+    for operation in operations:
+        body = operation.body()
+        project, data = operation.run.project, finish(encode_body(body))
+        encoded.append(EncodedRun(body["id"], project, operation.is_update, data))
+    return encoded
 
 
 def encode_body(body: dict[str, Any]) -> bytes:
@@ -83,9 +85,15 @@ def cut_batches(runs: list[EncodedRun]) -> Iterator[list[EncodedRun]]:
 
 def build_body(runs: list[EncodedRun], client: dict[str, Any]) -> bytes:
     """Return the JSON body: `{"post": […], "patch": […], "client": {…}}`."""
-    post = b",".join(run.data for run in runs if not run.is_update)
-    patch = b",".join(run.data for run in runs if run.is_update)
-    return b'{"post":[%b],"patch":[%b],"client":%b}' % (post, patch, orjson.dumps(client))
+    parts = [b'{"post":[']
+    for is_update, between in ((False, b'],"patch":['), (True, b'],"client":')):
+        for run in runs:
+            if run.is_update is is_update:
+                parts += (run.data, b",")
+        if parts[-1] == b",":
+            parts.pop()
+        parts.append(between)
+    return b"".join([*parts, orjson.dumps(client), b"}"])  # once: bodies are large
 
 
 class Compressor:
@@ -112,7 +120,7 @@ def _encode_repaired(body: dict[str, Any]) -> bytes:
 
 def _repair(value: Any) -> Any:
     kind = type(value)
-    if kind is str:
+    if isinstance(value, str):
         return _repair_text(value)
     if kind is dict:
         return {_repair_text(name): _repair(item) for name, item in value.items()}

@@ -62,13 +62,13 @@ class Sender:
         return Delivery(self.config)
 
     # --- the callbacks' side ----------------------------------------------------------------------
-    def put(self, operation: Operation) -> bool:
+    def put(self, operation: Operation, earlier: Operation | None) -> bool:
         """Take an operation, or return False where there is no room for it."""
         if self._pid != os.getpid():
             self._start_over()
-        is_taken, is_whole = self._waiting.put(operation)
+        is_taken, is_whole = self._waiting.put(operation, earlier)
         if not is_whole:
-            self.count_lost(operation.project, "payloads")
+            self.count_lost(operation.run.project, "payloads")
         if self._thread is None:
             self._start_thread()
         elif self._is_idle:

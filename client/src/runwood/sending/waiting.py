@@ -30,8 +30,7 @@ class WaitingOperations:
         self.accepted = 0  # ever; flush waits until as many are settled
         self.settled = 0
         self.bytes = 0  # about how many those in memory are
-        self.items: deque[Operation] = deque()
-        self._by_run: dict[tuple[str, str], Operation] = {}  # what is in `_items`
+        self.items: deque[Operation] = deque()  # what has not been taken
         self._lock = threading.RLock()
 
     @property
@@ -39,23 +38,26 @@ class WaitingOperations:
         """How many operations are in memory, the ones being sent included."""
         return self.accepted - self.settled
 
-    def put(self, operation: Operation) -> tuple[bool, bool]:
-        """Return whether the operation was taken, and whether whole: payloads go before runs do."""
+    def put(self, operation: Operation, earlier: Operation | None) -> tuple[bool, bool]:
+        """Return whether the operation was taken, and whether whole: payloads go before runs do.
+
+        `earlier` is another one of the same run, or None.
+        """
         is_whole = True
-        key = (operation.run_id, operation.project)
         with self._lock:
-            waiting = self._by_run.get(key)
-            if waiting is None and self._is_full(is_end=operation.is_update):
+            if earlier is not None and not earlier.is_waiting:
+                earlier = None
+            if earlier is None and self._is_full(is_end=operation.is_update):
                 return False, True
             if self.bytes + operation.size > self.max_bytes * WHOLE_PART:
                 operation.strip()
                 is_whole = False
-            if waiting is not None:
-                before = waiting.size
-                waiting.absorb(operation)
-                self.bytes += waiting.size - before
+            if earlier is not None:
+                before = earlier.size
+                earlier.absorb(operation)
+                self.bytes += earlier.size - before
             else:
-                self._by_run[key] = operation
+                operation.is_waiting = True
                 self.items.append(operation)
                 self.bytes += operation.size
                 self.accepted += 1
@@ -74,7 +76,7 @@ class WaitingOperations:
                 if taken and size > max_bytes:
                     break
                 operation = self.items.popleft()
-                del self._by_run[operation.run_id, operation.project]
+                operation.is_waiting = False
                 taken.append(operation)
         return taken
 
@@ -91,3 +93,5 @@ class WaitingOperations:
         with self._lock:
             self.settled += len(operations)
             self.bytes -= sum(operation.size for operation in operations)
+        for operation in operations:
+            operation.fields = {}  # a run that is still open knows its last operation

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages.base import TextAccessor
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def key_text(key: Any, taken: Mapping[str, Any]) -> str:
 
 
 def _choose(kind: type) -> Converter:
+    if kind is TextAccessor:
+        return _shared_string
     if any(base.__name__ == "LangSmithSecret" for base in kind.__mro__):
         return _masked
     for classes, converter in _BY_CLASS:
@@ -90,6 +93,11 @@ def _choose(kind: type) -> Converter:
 # --- Plain values and their subclasses ------------------------------------------------------------
 def _string(walk: Snapshot, value: Any, _: int) -> Any:
     return walk.text(str.__str__(value))
+
+
+def _shared_string(walk: Snapshot, value: Any, _: int) -> Any:
+    """Share a text that can be nothing else: langchain-core hands the same to several events."""
+    return walk.text(value)
 
 
 def _masked(_: Snapshot, __: Any, ___: int) -> Any:

@@ -66,12 +66,12 @@ def redact_value(value: Any, rules: tuple[Rule, ...]) -> Any:
     if not rules:
         return value
     kind = type(value)
-    if kind is str:
-        return redact_text(value, rules)
     if kind is dict:
         return {redact_text(key, rules): redact_value(item, rules) for key, item in value.items()}
     if kind is list:
         return [redact_value(item, rules) for item in value]
+    if isinstance(value, str):
+        return redact_text(str.__str__(value), rules)
     return value
 
 

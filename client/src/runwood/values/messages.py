@@ -42,57 +42,51 @@ def llm_outputs(walk: Snapshot, response: LLMResult) -> dict[str, Any]:
     }
 
 
-def sum_usage(response: LLMResult) -> UsageMetadata | None:
-    """Return the reported usage over all generations, or None. Details are never added to totals."""
+def usage_and_tool_calls(response: LLMResult) -> tuple[UsageMetadata | None, int]:
+    """Return the reported usage over all generations, or None, and how many tools the model asked for.
+
+    Details of usage are never added to totals.
+    """
     total: UsageMetadata | None = None
-    for message in _answers(response):
-        usage = getattr(message, "usage_metadata", None)
-        if usage:
-            total = add_usage(total, usage)
-    return total
-
-
-def count_tool_calls(response: LLMResult) -> int:
-    """Return how many tools the model asked for."""
-    return sum(
-        len(message.tool_calls) for message in _answers(response) if isinstance(message, AIMessage)
-    )
-
-
-def _answers(response: LLMResult) -> Iterable[Any]:
+    tool_calls = 0
     for batch in response.generations:
         for generation in batch:
             message = getattr(generation, "message", None)
-            if message is not None:
-                yield message
+            usage = getattr(message, "usage_metadata", None)
+            if usage:
+                total = add_usage(total, usage)
+            tool_calls += len(getattr(message, "tool_calls", ()))
+    return total, tool_calls
 
 
 def _generation(walk: Snapshot, generation: Any) -> Any:
-    copied = {
-        name: walk.copy(value, 3)
-        for name, value in generation.__dict__.items()
-        if name != "message"
-    }
-    if "message" in generation.__dict__:
-        copied["message"] = _message(walk, generation.message)
+    fields = generation.__dict__
+    others = [item for item in fields.items() if item[0] != "message"]
+    copied = walk.mapping(generation, others, 3)
+    if "message" in fields:
+        copied["message"] = _message(walk, fields["message"])
     return copied
 
 
 def _message(walk: Snapshot, message: Any) -> Any:
-    if not isinstance(message, BaseMessage):  # a custom model may be handed anything
-        return walk.copy(message, 2)
     kind = type(message)
-    class_id, rules = _classes.get(kind) or _learn(kind)
+    known = _classes.get(kind)
+    if known is None:  # asked first: `isinstance` of a pydantic model is slow
+        if not isinstance(message, BaseMessage):  # a custom model may be handed anything
+            return walk.copy(message, 2)
+        known = _learn(kind)
+    class_id, rules = known
     arguments = []
     for item in message.__dict__.items():
         rule = rules.get(item[0])
         value = item[1]
-        if (
-            rule is _ALWAYS
-            or (rule is _IF_GIVEN and value is not None)
-            or (rule is _IF_FILLED and value)
-            or (type(rule) is tuple and value != rule[0])
-        ):
+        if value is None:
+            is_kept = rule is _ALWAYS or (type(rule) is tuple and rule[0] is not None)
+        elif rule is _IF_FILLED:
+            is_kept = value
+        else:
+            is_kept = rule is not None and (type(rule) is not tuple or value != rule[0])
+        if is_kept:
             arguments.append(item)
     return {
         "lc": 1,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from runwood.recording.dotted_order import format_time
 from runwood.scope import current_scope
 from runwood.values.convert import MAX_REPR, kind_name
 from runwood.values.descriptions import Descriptions
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from runwood.config import Config
     from runwood.recording.run import OpenRun
 
-Take = Callable[[Snapshot], Any]
+Take = Callable[
+    [Snapshot, Any], Any
+]  # how a payload is copied: `Snapshot.copy`, or a form of its own
 
 # Metadata and model settings are small, a model's own description may hold whole prompts.
 MAX_EXTRA_BYTES = 1 << 20
@@ -42,6 +45,7 @@ class Payloads:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._rules = config.redact
         self._redactor = Redactor(config.redact_keys)
         self._descriptions = Descriptions(self._copy_description)
         runtime()  # milliseconds, once a process: not in an event
@@ -49,55 +53,65 @@ class Payloads:
     def of_start(
         self,
         run: OpenRun,
-        take_inputs: Take,
+        take: Take,
+        inputs: Any,
         serialized: Any,
         metadata: Mapping[str, Any] | None,
-        details: Mapping[str, Any],
+        details: dict[str, Any],
     ) -> tuple[dict[str, Any], int]:
         """Return the fields of a create, and about how many bytes they take."""
-        inputs, size = self._take_hidden(take_inputs, self._config.hide_inputs)
-        extra = {name: item for name, item in details.items() if name not in _INTERNAL}
-        if metadata:
-            extra["metadata"] = metadata
+        fields: dict[str, Any] = {}
+        fields["inputs"], size = self._take_hidden(take, inputs, self._config.hide_inputs)
         if run.is_local_root or run.is_scope_root:
             own = self._config.metadata if run.is_local_root else {}
-            added = {**own, **current_scope().metadata}
-            if added:
-                extra["metadata"] = {**added, **(metadata or {})}
-        fields = {"inputs": inputs}
-        if extra:
-            fields["extra"], extra_size = self._take(lambda walk: walk.copy(extra), MAX_EXTRA_BYTES)
-            size += extra_size
+            scoped = current_scope().metadata
+            if own or scoped:
+                metadata = {**own, **scoped, **(metadata or {})}
+        for name in _INTERNAL:
+            details.pop(name, None)
+        if metadata:
+            details["metadata"] = metadata
+        extra: dict[str, Any] = {}
+        if details:
+            extra, more = self._take(Snapshot.copy, details, MAX_EXTRA_BYTES)
+            size += more
+        # shared by all roots, and not copied: nothing changes it
         if run.is_local_root:
-            # shared by all roots, and not copied: nothing changes it
-            fields["extra"] = {**fields.get("extra", {}), "runtime": runtime()}
+            extra["runtime"] = runtime()
         elif run.is_parent_inferred:
-            fields["extra"] = {**fields.get("extra", {}), "runwood": PARENT_INFERRED}
+            extra["runwood"] = PARENT_INFERRED
+        if extra:
+            fields["extra"] = extra
         if serialized and run.run_type in _SERIALIZED_TYPES:
-            fields["serialized"], more = self._descriptions.copy(serialized)
+            # Rules of the app's own may judge the same string differently the next time.
+            copy = self._copy_description if self._rules else self._descriptions.copy
+            fields["serialized"], more = copy(serialized)
             size += more
         return fields, size
 
     def of_end(
         self,
         run: OpenRun,
-        take_outputs: Take | None,
-        take_inputs: Take | None,
+        take: Take,
+        outputs: Any,
+        inputs: Any,
         extra: dict[str, Any],
     ) -> tuple[dict[str, Any], int]:
-        """Return the payload fields of an update that ends a run."""
+        """Return the payload fields of an update that ends a run. None: there are no such."""
         fields: dict[str, Any] = {}
         size = 0
-        if take_outputs is not None:
-            fields["outputs"], size = self._take_hidden(take_outputs, self._config.hide_outputs)
-        if take_inputs is not None:
-            fields["inputs"], more = self._take_hidden(take_inputs, self._config.hide_inputs)
+        if outputs is not None:
+            hide = self._config.hide_outputs
+            fields["outputs"], size = self._take_hidden(take, outputs, hide)
+        if inputs is not None:
+            hide = self._config.hide_inputs
+            fields["inputs"], more = self._take_hidden(Snapshot.copy, inputs, hide)
             size += more
         if run.token_count:
             extra["stream"] = {
                 "chunks": run.token_count,
-                "first_time": run.first_token,
-                "last_time": run.time_at(run.last_token),
+                "first_time": format_time(run.first_token or 0),
+                "last_time": format_time(run.time_at(run.last_token)),
             }
         if extra:
             fields["extra"] = extra
@@ -107,7 +121,7 @@ class Payloads:
     def of_event(self, name: str, details: Mapping[str, Any]) -> tuple[Any, int]:
         """Return the details of an event, and their size. What the app says in one is an output, but for its name."""
         hide = False if name == "retry" else self._config.hide_outputs
-        shown, size = self._take_hidden(lambda walk: walk.copy(details), hide, MAX_EXTRA_BYTES)
+        shown, size = self._take_hidden(Snapshot.copy, details, hide, MAX_EXTRA_BYTES)
         if hide and "name" in details:
             shown["name"] = redact_value(str(details["name"]), self._config.redact)
         return shown, size
@@ -118,7 +132,7 @@ class Payloads:
 
     def copy(self, value: Any) -> Any:
         """Copy a small value that is no content of the app's."""
-        return self._take(lambda walk: walk.copy(value), MAX_EXTRA_BYTES)[0]
+        return self._take(Snapshot.copy, value, MAX_EXTRA_BYTES)[0]
 
     def _copy_description(self, serialized: dict[str, Any]) -> tuple[Any, int]:
         if self._config.hide_inputs or self._config.hide_outputs:  # a repr may hold either
@@ -126,22 +140,23 @@ class Payloads:
         elif type(serialized.get("repr")) is str:
             shown = self._redactor.scrub(serialized["repr"][:MAX_REPR])
             serialized = {**serialized, "repr": shown}
-        return self._take(lambda walk: walk.copy(serialized), MAX_SERIALIZED_BYTES)
+        return self._take(Snapshot.copy, serialized, MAX_SERIALIZED_BYTES)
 
-    def _take_hidden(self, take: Take, hide: Hide, max_bytes: int = 0) -> tuple[Any, int]:
+    def _take_hidden(
+        self, take: Take, value: Any, hide: Hide, max_bytes: int = 0
+    ) -> tuple[Any, int]:
         if hide is True:
             return {}, 2
-        payload, size = self._take(take, max_bytes or self._config.max_payload_bytes)
+        payload, size = self._take(take, value, max_bytes or self._config.max_payload_bytes)
         if not hide:
             return payload, size
         return hide_payload(payload, hide, self.copy), size
 
-    def _take(self, take: Take, max_bytes: int) -> tuple[Any, int]:
+    def _take(self, take: Take, value: Any, max_bytes: int) -> tuple[Any, int]:
         walk = Snapshot(max_bytes, self._redactor)
-        rules = self._config.redact
         try:
-            payload = take(walk)
-            return redact_value(payload, rules) if rules else payload, walk.size
+            copied = take(walk, value)
+            return (redact_value(copied, self._rules) if self._rules else copied), walk.size
         except Exception as error:  # noqa: BLE001  a payload that cannot be read must not cost its run
             return {"runwood": f"unreadable: {kind_name(type(error))}"}, 100
 

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from runwood.command.doctor.finding import Finding
 from runwood.command.doctor.visit import ANSWER_SECONDS, Visit
 from runwood.config import Config
-from runwood.recording.dotted_order import format_segment, format_time
+from runwood.recording.dotted_order import format_start
 from runwood.sending.delivery import Delivery
 from runwood.sending.encode import EncodedRun, encode_body
 
@@ -39,10 +39,9 @@ def send_and_read_back(visit: Visit) -> Finding:
 
 def _send(config: Config, run_id: str) -> str:
     """Return why it was not taken; nothing where it was."""
-    now = time.time_ns() // 1000
-    moment = format_time(now)
+    moment, segment = format_start(time.time_ns(), run_id)
     body = {
-        "id": run_id, "trace_id": run_id, "dotted_order": format_segment(now, run_id),
+        "id": run_id, "trace_id": run_id, "dotted_order": segment,
         "name": "runwood doctor", "run_type": "chain", "start_time": moment, "end_time": moment,
         "session_name": config.project, "tags": ["runwood-doctor"],
         "inputs": {"question": "Does this arrive?"}, "outputs": {"answer": "Yes."},
