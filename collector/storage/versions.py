@@ -1,7 +1,9 @@
 """Who wins when several operations speak of one run: a total order that arrival cannot change.
 
 A version is one int8, compared as a number: create (0) below update (1), then the end time that the
-operation carries (the SDKs stamp every update with one), then a checksum of the content. The checksum
+operation carries (the SDKs stamp nearly every update with one), then a checksum of the content. Those
+without an end time are below those with one, and among themselves ordered by how much they say: an answer
+that streams in is sent again and again as far as it came, and the longest is the newest. The checksum
 settles what is left, two operations of one kind that end in the same millisecond: without it their
 order of arrival would decide, and two workers would disagree.
 
@@ -19,6 +21,9 @@ from collector.wire.operations import RunOperation
 END_BITS = 42  # milliseconds since 1970, enough until 2109
 CHECKSUM_BITS = 20
 MAX_END = (1 << END_BITS) - 1
+MAX_SAID = (
+    1 << 27
+) - 1  # bytes; as an end time it is the second day of 1970, and all ends are above it
 CHECKSUM_MASK = (1 << CHECKSUM_BITS) - 1
 
 # Payloads are sampled at both ends: a checksum of all 20 MB would cost more than storing them, and
@@ -30,12 +35,13 @@ _LAYER = struct.Struct("<qI")
 
 def operation_version(operation: RunOperation) -> int:
     """Return the version of an operation: 0 < version < 2**63, equal for equal content."""
-    end_ms = 0
     if operation.end_time is not None:
-        end_ms = min(max(int(operation.end_time.timestamp() * 1000) + 1, 0), MAX_END)
+        rank = min(max(int(operation.end_time.timestamp() * 1000) + 1, MAX_SAID + 1), MAX_END)
+    else:
+        rank = min(len(operation.outputs) + len(operation.events), MAX_SAID)
     return (
         (int(operation.is_update) << (END_BITS + CHECKSUM_BITS))
-        | (end_ms << CHECKSUM_BITS)
+        | (rank << CHECKSUM_BITS)
         | (_checksum(operation) & CHECKSUM_MASK)
     )
 

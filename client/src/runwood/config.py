@@ -34,6 +34,7 @@ class Config:
     hide_inputs: Hide = False
     hide_outputs: Hide = False
     sample_rate: float = 1.0  # of traces: a trace is recorded whole or not at all
+    stream_tokens: bool = False  # send what a model has answered so far, while it streams
     flush_on_root_end: bool = False  # for runtimes that freeze a process between two requests
     max_payload_bytes: int = (
         8 << 20
@@ -43,6 +44,11 @@ class Config:
     spool_dir: str | None = None  # where what is not sent yet waits on the disk
     max_spool_bytes: int = 256 << 20  # of one process
     on_run_end: tuple[RunEnd, ...] = ()
+
+    @property
+    def sends_answers_so_far(self) -> bool:
+        """Whether tokens stream in. Not where rules of the app's judge outputs: they must see them whole."""
+        return self.stream_tokens and not (self.redact or self.hide_outputs or self.path)
 
     @classmethod
     def resolve(
@@ -59,6 +65,7 @@ class Config:
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
         sample_rate: float | None = None,
+        stream_tokens: bool | None = None,
         spool_dir: str | os.PathLike[str] | None = None,
         on_run_end: RunEnd | Iterable[RunEnd] = (),
         **others: Any,
@@ -83,6 +90,9 @@ class Config:
             hide_inputs=_hide("hide_inputs", hide_inputs),
             hide_outputs=_hide("hide_outputs", hide_outputs),
             sample_rate=_sample_rate(sample_rate),
+            stream_tokens=is_on("RUNWOOD_STREAM_TOKENS")
+            if stream_tokens is None
+            else stream_tokens,
             spool_dir=_folder(spool_dir),
             on_run_end=(on_run_end,) if callable(on_run_end) else tuple(on_run_end),
             **others,

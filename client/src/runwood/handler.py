@@ -26,6 +26,7 @@ from runwood.config import Config
 from runwood.graph import with_graph_events
 from runwood.hooks.record import Record, RunEnd
 from runwood.log import warn
+from runwood.recording.answer import AnswerSoFar, text_of_delta
 from runwood.recording.outcome import SUCCESS, Outcome, describe_retry, outcome_of
 from runwood.scope import current_scope
 from runwood.values.hiding import Hide, Redact
@@ -74,6 +75,9 @@ class RunwoodCallbackHandler(BaseTracer):
         metadata: added to every trace.
         sample_rate: the part of all traces that is recorded, 0 to 1; default `RUNWOOD_SAMPLE_RATE`,
             else 1. A trace is recorded whole or not at all.
+        stream_tokens: send what a model has answered so far while it streams, about twice a second and run, so that
+            it can be watched; default `RUNWOOD_STREAM_TOKENS`, else no. Not done where `redact` or `hide_outputs` is
+            set: those have to see outputs whole.
         on_run_end: functions of a finished run (`runwood.FinishedRun`), called in a thread of their own.
         flush_on_root_end: wait, for 5 s at most, until the server has a trace whose root has ended: for
             runtimes that freeze after each request. In an event loop it is sent at once and not waited
@@ -123,6 +127,7 @@ class RunwoodCallbackHandler(BaseTracer):
         redact: Redact | Iterable[Redact] = (),
         hide_inputs: Hide | None = None,
         hide_outputs: Hide | None = None,
+        stream_tokens: bool | None = None,
         on_run_end: RunEnd | Iterable[RunEnd] = (),
         flush_on_root_end: bool = False,
         max_payload_bytes: int = Config.max_payload_bytes,
@@ -145,6 +150,7 @@ class RunwoodCallbackHandler(BaseTracer):
             redact=redact,
             hide_inputs=hide_inputs,
             hide_outputs=hide_outputs,
+            stream_tokens=stream_tokens,
             on_run_end=on_run_end,
             flush_on_root_end=flush_on_root_end,
             max_payload_bytes=max_payload_bytes,
@@ -275,10 +281,14 @@ class RunwoodCallbackHandler(BaseTracer):
     # --- between: events of the run ---------------------------------------------------------------
     @_guarded
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> Any:
-        """Count a streamed token and note the time of the first. Its text comes with the end."""
+        """Count a streamed token and note the time of the first. Its text comes with the end, and before if wanted."""
         run = self._recorder.find(run_id)
         if run is not None:
             run.add_token()
+            if run.answer is not None:
+                is_text = type(token) is str  # else it is content blocks
+                text = token if is_text else getattr(kwargs.get("chunk"), "text", "")
+                self._add_to_answer(run, run.answer, text)
 
     @_guarded
     def on_stream_event(self, event: Any, *, run_id: UUID, **kwargs: Any) -> Any:
@@ -287,6 +297,8 @@ class RunwoodCallbackHandler(BaseTracer):
             run = self._recorder.find(run_id)
             if run is not None:
                 run.add_token()
+                if run.answer is not None:
+                    self._add_to_answer(run, run.answer, text_of_delta(event))
 
     @_guarded
     def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> Any:
@@ -353,7 +365,13 @@ class RunwoodCallbackHandler(BaseTracer):
         fields, size = self._payloads.of_start(run, take, inputs, serialized, metadata, details)
         if self.config.on_run_end:
             run.record = Record(self.config.on_run_end, fields)
+        if run_type == "llm" and self.config.sends_answers_so_far:
+            run.answer = AnswerSoFar(self)
         self._recorder.send_start(run, fields, size)
+
+    def _add_to_answer(self, run: OpenRun, answer: AnswerSoFar, text: str) -> None:
+        if answer.handler is self and answer.add(text, run.last_token):
+            self._recorder.send_answer(run, answer)
 
     @_guarded
     def _end(

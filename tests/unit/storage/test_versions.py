@@ -28,6 +28,18 @@ def test_of_two_updates_the_one_that_ends_later_is_above() -> None:
     assert late > early
 
 
+def test_of_two_updates_of_a_run_that_goes_on_the_one_with_more_output_is_above() -> None:
+    texts = [b'{"text":"%b"}' % (b"word " * count) for count in range(1, 200)]
+    versions = [version(is_update=True, outputs=text) for text in texts]
+    assert versions == sorted(versions)
+
+
+def test_an_end_is_above_any_output_without_one() -> None:
+    partial = version(is_update=True, outputs=b"x" * (1 << 20))
+    for year in (1, 1970, 2026):
+        assert version(is_update=True, end_time=datetime(year, 1, 1, tzinfo=UTC)) > partial
+
+
 def test_the_time_of_arrival_does_not_count() -> None:
     other = RunOperation(id=RUN_ID, received_at=TIME + timedelta(days=1), name="x")
     assert operation_version(other) == version(name="x")

@@ -26,6 +26,7 @@ from runwood.scope import current_scope
 if TYPE_CHECKING:
     from runwood.hooks.finished import FinishedRun
     from runwood.hooks.record import Record, RunEnd
+    from runwood.recording.answer import AnswerSoFar
 
     Tell = Callable[[FinishedRun, tuple[RunEnd, ...]], None]
 
@@ -47,6 +48,9 @@ class Outlet(Protocol):
 
         Where the run's earlier one still waits, it becomes both.
         """
+
+    def offer(self, operation: Operation, earlier: Operation | None) -> bool:
+        """Take an operation that can be done without, if there is plenty of room."""
 
     def count_lost(self, project: str, what: str) -> None:
         """Note that something of a run was lost: its whole (`runs`), its `payloads`, its `ends`."""
@@ -123,6 +127,18 @@ class Recorder:
     def place_of(self, run_id: UUID) -> OpenRun | None:
         """Return a run below which others may hang, ended or not."""
         return self._open.get(run_id) or self._closed_early.get(run_id) or self._ended.get(run_id)
+
+    def send_answer(self, run: OpenRun, answer: AnswerSoFar) -> None:
+        """Send what a model has answered so far; the end will say it all."""
+        fields: dict[str, Any] = {"outputs": answer}
+        if run.events and not run.event_bytes:  # the first token; what the app says can wait
+            fields["events"] = run.events.copy()
+        operation = Operation(run, fields, 0, None)
+        operation.is_update = True
+        if not self.outlet.offer(operation, run.operation):
+            answer.postpone()
+        elif operation.is_waiting:
+            run.operation = operation
 
     # --- end --------------------------------------------------------------------------------------
     def close(self, run_id: UUID, outcome: Outcome) -> OpenRun | None:
@@ -262,7 +278,11 @@ class Recorder:
         fields: dict[str, Any] = {"status": status}
         if status != "incomplete":
             fields["end_time"] = moment
-        self._put(run, fields, 0, (status, note, moment), status)
+        size = 0
+        if run.answer is not None:
+            fields["outputs"] = run.answer.take()
+            size = run.answer.size
+        self._put(run, fields, size, (status, note, moment), status)
 
     def _tell(self, run: OpenRun, record: Record, status: str, body: dict[str, Any]) -> None:
         """Hand a finished run to the app's own functions."""

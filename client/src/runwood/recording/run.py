@@ -12,6 +12,7 @@ from runwood.recording.dotted_order import format_start
 
 if TYPE_CHECKING:
     from runwood.hooks.record import Record
+    from runwood.recording.answer import AnswerSoFar
     from runwood.recording.operation import Operation
     from runwood.scope import Scope
 
@@ -38,6 +39,7 @@ class OpenRun:
     events: list[dict[str, Any]] | None = None  # between its start and its end
     events_lost = 0
     event_bytes = 0  # of what the app says in them
+    answer: AnswerSoFar | None = None  # where the app wants it to be seen while it streams
     record: Record | None = None  # where the app has functions of its own for finished runs
     scope: Scope | None = None  # that it started in
     token_count = 0

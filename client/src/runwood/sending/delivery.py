@@ -26,7 +26,7 @@ import orjson
 
 from runwood.config import Config
 from runwood.log import warn
-from runwood.sending.encode import Compressor, EncodedRun, build_body
+from runwood.sending.encode import Compressor, EncodedRun, build_body, tells_end
 from runwood.sending.losses import Losses
 from runwood.sending.transport import REQUEST_SECONDS, Answer, Transport
 from runwood.version import __version__
@@ -249,7 +249,10 @@ class Delivery:
 
     def _give_up(self, runs: list[EncodedRun], reason: str) -> None:
         for run in runs:
-            self.lost.count(run.project, "ends" if run.is_update else "runs")
+            if not run.is_update:
+                self.lost.count(run.project, "runs")
+            elif tells_end(run.data):
+                self.lost.count(run.project, "ends")
         self.problem = reason
         warn(reason[:20], "%d runs were dropped: %s", len(runs), reason)
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import zstandard
 
+from runwood.recording.answer import AnswerSoFar
 from runwood.recording.operation import PAYLOAD_FIELDS, Operation
 from runwood.values.secrets import hide_secrets
 
@@ -61,12 +62,24 @@ def encode_operations(
 def encode_body(body: dict[str, Any]) -> bytes:
     """Return a run as JSON that every parser and Postgres can take."""
     try:
-        data = orjson.dumps(body)
+        data = orjson.dumps(body, _answer_so_far)
     except (TypeError, ValueError):  # a lone surrogate, an integer over 64 bits
         data = _encode_repaired(body)
     if b"\\u0000" in data:
         data = _encode_repaired(body)
     return data
+
+
+def _answer_so_far(value: Any) -> dict[str, Any]:
+    """Return the outputs of a run that streams; orjson asks this for nothing else."""
+    if type(value) is AnswerSoFar:
+        return value.take()
+    raise TypeError
+
+
+def tells_end(data: bytes) -> bool:
+    """Whether an update ends its run; else it is an answer so far."""
+    return b'"end_time":' in data or b'"status":' in data
 
 
 def cut_batches(runs: list[EncodedRun]) -> Iterator[list[EncodedRun]]:
@@ -126,6 +139,8 @@ def _repair(value: Any) -> Any:
         return {_repair_text(name): _repair(item) for name, item in value.items()}
     if kind is list:
         return [_repair(item) for item in value]
+    if kind is AnswerSoFar:
+        return _repair(value.take())
     if kind is int and not _SMALLEST <= value < _BIGGEST:
         return _integer_text(value)
     return value

@@ -25,6 +25,7 @@ GATHER_SECONDS = (
     0.25  # a run that ends within it is sent once, and a live trace is half a second old
 )
 TAKE = 4 * MAX_BATCH_RUNS
+MAX_BEHIND = 1_000  # operations on the disk: beyond it answers are not sent while they stream
 
 
 class Sender:
@@ -80,6 +81,13 @@ class Sender:
             self._is_urgent = True
             self._ring()
         return is_taken
+
+    def offer(self, operation: Operation, earlier: Operation | None) -> bool:
+        """Take an operation that can be done without, if the server keeps up."""
+        is_behind = self._delivery.unconfirmed > MAX_BEHIND
+        if self._pid == os.getpid() and (is_behind or not self._waiting.has_plenty_of_room):
+            return False
+        return self.put(operation, earlier)
 
     def count_lost(self, project: str, what: str) -> None:
         """Count what was lost, to tell the server and the log."""

@@ -38,6 +38,11 @@ class WaitingOperations:
         """How many operations are in memory, the ones being sent included."""
         return self.accepted - self.settled
 
+    @property
+    def has_plenty_of_room(self) -> bool:
+        """Whether less than half of what may wait does."""
+        return self.held < self.max_items / 2 and self.bytes < self.max_bytes / 2
+
     def put(self, operation: Operation, earlier: Operation | None) -> tuple[bool, bool]:
         """Return whether the operation was taken, and whether whole: payloads go before runs do.
 

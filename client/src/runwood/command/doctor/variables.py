@@ -12,12 +12,14 @@ from runwood.config import is_on
 VARIABLES = (
     "RUNWOOD_ENDPOINT", "RUNWOOD_API_KEY", "RUNWOOD_PROJECT", "RUNWOOD_TRACING", "RUNWOOD_SAMPLE_RATE",
     "RUNWOOD_REDACT_SECRETS", "RUNWOOD_HIDE_INPUTS", "RUNWOOD_HIDE_OUTPUTS", "RUNWOOD_SPOOL_DIR",
+    "RUNWOOD_STREAM_TOKENS",
 )  # fmt: skip
 SWITCHES = (
     "RUNWOOD_TRACING",
     "RUNWOOD_REDACT_SECRETS",
     "RUNWOOD_HIDE_INPUTS",
     "RUNWOOD_HIDE_OUTPUTS",
+    "RUNWOOD_STREAM_TOKENS",
 )
 # A server may run in the same environment: these are its own, each also as …_FILE.
 SERVER_VARIABLES = frozenset(
