@@ -44,6 +44,7 @@ from collector.api.sessions import (
 )
 from collector.api.sharing import ReadShareView, change_share
 from collector.api.stats import RunStatsView
+from collector.api.streams import ProjectStreamView, TraceStreamView
 from collector.api.threads import ThreadListView, ThreadStatsView, ThreadView
 from collector.api.workspace import (
     AnnotationQueueListView,
@@ -135,6 +136,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/schema/", SchemaView.as_view(), name="schema"),
+    # Under the prefixes that no page has: the others lead to projects and traces of the viewer.
+    *(
+        path(f"{prefix}{route}", view.as_view())
+        for prefix in ("api/v1/", "api/")
+        for route, view in (
+            ("projects/<path:project>/stream", ProjectStreamView),
+            ("traces/<id:trace_id>/stream", TraceStreamView),
+        )
+    ),
     path("v1/traces", export_traces),  # OTEL_EXPORTER_OTLP_ENDPOINT=http://host
     *(path(prefix, include(api)) for prefix in PREFIXES),
     *(path(prefix, include("collector.api.v2.urls")) for prefix in ("api/v2/", "v1/api/v2/")),

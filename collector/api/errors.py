@@ -21,6 +21,8 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from collector.api.filters import InvalidFilter
 from collector.api.memory import TooManyInFlight
 from collector.inbox import InboxFull
+from collector.reads.errors import TooManyOfKey, TooManyStreams
+from collector.reads.live import MAX_STREAMS_PER_KEY
 from collector.wire.errors import (
     BodyError,
     TooLarge,
@@ -58,6 +60,7 @@ _LATER: tuple[tuple[type[Exception], str, str], ...] = (
         "database_unavailable",
         "The database refuses to write. Send it again later.",
     ),
+    (TooManyStreams, "too_many_streams", "Too many streams are open. Try again later."),
     (PoolTimeout, "database_unavailable", "No database connection is free. Send it again later."),
     (MemoryError, "too_many_in_flight", "There is no memory for it now. Send it again later."),
 )
@@ -72,6 +75,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
             detail = "The body did not come in time (setting RUNWOOD_BODY_SECONDS)."
             return Response({"detail": detail, "code": "body_too_slow"}, status=408)
         return Response({"detail": "The body ended early.", "code": "truncated_body"}, status=400)
+    if isinstance(error, TooManyOfKey):
+        detail = f"{MAX_STREAMS_PER_KEY} streams of this key are open here. Close some."
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return Response(
+            {"detail": detail, "code": "too_many_streams_of_key"}, status=429, headers=headers
+        )
     for kind, code, detail in _LATER:
         if isinstance(error, kind):
             logger.warning("answered 503 %s: %s", code, str(error).partition("\n")[0])

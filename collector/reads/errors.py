@@ -4,6 +4,7 @@ ReadError
 ├── BadCursor         a cursor that was not made here, or for another list
 ├── ReadTimeout       the database took too long
 └── TooManyStreams    this process serves as many live streams as it may
+    └── TooManyOfKey  … of this API key
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class ReadTimeout(ReadError):
 
 class TooManyStreams(ReadError):
     """This process serves as many live streams as it may."""
+
+
+class TooManyOfKey(TooManyStreams):
+    """This process serves as many streams of this API key as it may."""

@@ -12,6 +12,7 @@ import os
 import selectors
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +23,15 @@ import psycopg
 from django.conf import settings
 from django.db import close_old_connections
 
-from collector.reads.errors import TooManyStreams
+from collector.reads.errors import TooManyOfKey, TooManyStreams
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "runwood"  # the worker sends "<project id> <trace id>", or "<project id>" for many traces
-MAX_STREAMS = 200  # each is a thread of the web server
+# Each stream is a thread of the web server, which has 1,024. A page that was left counts until the next heartbeat.
+MAX_PAGES = 400
+MAX_API_STREAMS = 200
+MAX_STREAMS_PER_KEY = 50
 MAX_WAITING_TRACES = 500
 HEARTBEAT_SECONDS = 15.0  # proxies close what says nothing for 30 to 60 s
 POLL_SECONDS = 30.0  # after so long without news the listener looks whether its connection lives
@@ -45,7 +49,10 @@ class TraceChanged:
 class Subscription:
     """What one stream has not taken yet."""
 
-    def __init__(self, project_ids: Sequence[UUID], trace_id: UUID | None) -> None:
+    def __init__(
+        self, project_ids: Sequence[UUID], trace_id: UUID | None, key_id: UUID | None = None
+    ) -> None:
+        self.key_id = key_id
         self.project_ids = frozenset(project_ids)
         self._trace_id = trace_id
         self._ready = threading.Condition()
@@ -80,26 +87,20 @@ class Subscription:
         for project_id in self.project_ids:
             self.put(TraceChanged(project_id, None))
 
-    def __iter__(self) -> Iterator[TraceChanged | None]:
-        """Yield news for ever, and None whenever HEARTBEAT_SECONDS passed without any."""
-        while True:
-            news = self.take(HEARTBEAT_SECONDS)
-            if news:
-                yield from news
-            else:
-                yield None
-
 
 @contextmanager
-def subscribe(project_ids: Sequence[UUID], trace_id: UUID | None = None) -> Iterator[Subscription]:
-    """Give the news of some projects, or of one trace in them, as something to iterate over.
+def subscribe(
+    project_ids: Sequence[UUID], trace_id: UUID | None = None, *, key_id: UUID | None = None
+) -> Iterator[Subscription]:
+    """Give the news of some projects, or of one trace in them, to a page or to whoever has an API key.
 
     News is what is stored from now on: subscribe first, then read what there is.
 
     Raises:
-        TooManyStreams: this process serves MAX_STREAMS already.
+        TooManyStreams: this process serves as many already.
+        TooManyOfKey: … of this key.
     """
-    subscription = Subscription(project_ids, trace_id)
+    subscription = Subscription(project_ids, trace_id, key_id)
     listener = _listen_for(subscription)
     try:
         yield subscription
@@ -115,28 +116,40 @@ class Listener(threading.Thread):
         self.process_id = os.getpid()
         self._lock = threading.Lock()
         self._streams: dict[UUID, set[Subscription]] = {}
-        self._count = 0
+        self._counts: Counter[UUID | None] = Counter()  # streams by API key; None: of pages
         self._stopping = threading.Event()
         self._waker, self._woken = socket.socketpair()
 
     def add(self, subscription: Subscription) -> None:
         """Begin to hand news to a stream."""
         with self._lock:
-            if self._count >= MAX_STREAMS:
-                raise TooManyStreams
-            self._count += 1
+            self._check_room(subscription.key_id)
+            self._counts[subscription.key_id] += 1
             for project_id in subscription.project_ids:
                 self._streams.setdefault(project_id, set()).add(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Stop handing news to a stream."""
         with self._lock:
-            self._count -= 1
+            self._counts[subscription.key_id] -= 1
+            if not self._counts[subscription.key_id]:
+                del self._counts[subscription.key_id]
             for project_id in subscription.project_ids:
                 streams = self._streams[project_id]
                 streams.discard(subscription)
                 if not streams:
                     del self._streams[project_id]
+
+    def _check_room(self, key_id: UUID | None) -> None:
+        pages = self._counts[None]
+        if key_id is None:
+            is_full = pages >= MAX_PAGES
+        else:
+            if self._counts[key_id] >= MAX_STREAMS_PER_KEY:
+                raise TooManyOfKey
+            is_full = self._counts.total() - pages >= MAX_API_STREAMS
+        if is_full:
+            raise TooManyStreams
 
     def stop(self) -> None:
         """End the thread and its connection, and wait for it."""

@@ -70,6 +70,8 @@ def test_every_route_is_described_once(schema: dict[str, Any]) -> None:
         ("/runs/group/stats", "post"),
         ("/runs/stats", "post"),
         ("/runs/threads/{thread_id}", "get"),
+        ("/projects/{project}/stream", "get"),
+        ("/traces/{trace_id}/stream", "get"),
         ("/sessions", "get"),
         ("/sessions", "post"),
         ("/sessions/resolutions", "get"),

@@ -10,12 +10,12 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from collector import sse
 from collector.models import Project, User, Workspace
 from collector.reads import live
 from collector.reads.live import stop_listener
+from collector.sse import format_event
 from tests.factories import make_run, store_runs
-from viewer import sse
-from viewer.sse import format_event
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def test_a_quiet_stream_is_kept_open_by_comments(member: Client, project: Projec
 def test_a_closed_stream_makes_room_for_another(
     member: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MAX_STREAMS", 1)
+    monkeypatch.setattr(live, "MAX_PAGES", 1)
     first = member.get("/p/test-project/traces/stream")
     full = member.get("/p/test-project/traces/stream")
     assert (full.status_code, full["Retry-After"]) == (503, "30")

@@ -16,9 +16,10 @@ from collector.access import project_ids_for_user, projects_for_user
 from collector.reads.live import HEARTBEAT_SECONDS, subscribe
 from collector.reads.traces import list_traces
 from collector.reads.types import TraceFilter, TraceSummary
+from collector.sse import HEARTBEAT, format_event, until_too_old
 from viewer.rendering import HtmxRequest
 from viewer.scope import get_project
-from viewer.sse import HEARTBEAT, event_stream, format_event, until_too_old
+from viewer.sse import page_stream
 
 PACE_SECONDS = 0.25  # between two events: what changes in between is one event
 LOOK_SECONDS = 1.0  # how often a connect page looks for a project that was just made
@@ -45,7 +46,7 @@ def trace_stream(request: HtmxRequest, project: str) -> HttpResponseBase:
                 yield format_event("traces", orjson.dumps(ids).decode())
                 time.sleep(PACE_SECONDS)
 
-    return event_stream(events)
+    return page_stream(events)
 
 
 @require_safe
@@ -84,7 +85,7 @@ def _first_trace(
         trace = newest_trace(find_project_ids())
         return _describe(request, trace) if trace and str(trace.id) != after else ""
 
-    return event_stream(events)
+    return page_stream(events)
 
 
 def newest_trace(project_ids: Sequence[UUID]) -> TraceSummary | None:

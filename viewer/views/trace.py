@@ -21,6 +21,7 @@ from collector.reads.costs import explain_cost
 from collector.reads.errors import ReadTimeout
 from collector.reads.live import HEARTBEAT_SECONDS, subscribe
 from collector.reads.types import RunDetail, TraceTree
+from collector.sse import HEARTBEAT, format_event, until_too_old
 from viewer.present.cost import view_cost
 from viewer.present.files import view_files
 from viewer.present.raw import raw_field, to_json, to_text
@@ -30,7 +31,7 @@ from viewer.present.trace_query import TraceQuery
 from viewer.present.trace_view import view_trace
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
 from viewer.scope import get_project
-from viewer.sse import HEARTBEAT, event_stream, format_event, until_too_old
+from viewer.sse import page_stream
 
 if TYPE_CHECKING:
     from collector.models import Project
@@ -123,7 +124,7 @@ def trace_detail_stream(request: HtmxRequest, project: str, trace_id: UUID) -> H
                 has_news = bool(subscription.take(HEARTBEAT_SECONDS))
                 yield format_event("changed", "") if has_news else HEARTBEAT
 
-    return event_stream(events)
+    return page_stream(events)
 
 
 def _find_run(project: Project, tree: TraceTree, run_id: UUID | None) -> RunDetail | None:
