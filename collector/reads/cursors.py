@@ -29,6 +29,7 @@ class ListKind(IntEnum):
     RUNS_NEWEST_FIRST = 2
     RUNS_OLDEST_FIRST = 3
     THREADS = 4
+    TRACES_OLDEST_FIRST = 5
 
 
 class Position(NamedTuple):

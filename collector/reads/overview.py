@@ -108,17 +108,17 @@ def get_overview(
         total_cost=cost,
         latency_p50_seconds=p50,
         latency_p95_seconds=p95,
-        by_status=dict.fromkeys(STATUSES, 0) | (_json(by_status) or {}),
-        by_name=tuple((name, number) for name, number in _json(by_name) or ()),
-        by_tag=tuple((tag, number) for tag, number in _json(by_tag) or ()),
-        buckets=_buckets(
+        by_status=dict.fromkeys(STATUSES, 0) | (parse_json(by_status) or {}),
+        by_name=tuple((name, number) for name, number in parse_json(by_name) or ()),
+        by_tag=tuple((tag, number) for tag, number in parse_json(by_tag) or ()),
+        buckets=to_buckets(
             starts or [], failed_starts or [], oldest, filter_.start_to or now, bucket_count
         ),
         is_capped=is_capped,
     )
 
 
-def _json(text: str | None) -> Any:
+def parse_json(text: str | None) -> Any:
     """Parse a jsonb column: Django's connections return it as text."""
     return None if text is None else orjson.loads(text)
 
@@ -146,7 +146,7 @@ def _params(project_ids: Sequence[UUID], filter_: TraceFilter) -> dict[str, Any]
     }
 
 
-def _buckets(
+def to_buckets(
     starts: list[float],
     failed_starts: list[float],
     begin: datetime | None,

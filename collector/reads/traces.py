@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -39,9 +40,14 @@ MAX_TREE_RUNS = 2_000
 
 
 def list_traces(
-    project_ids: Sequence[UUID], filter_: TraceFilter, cursor: str | None = None, limit: int = 50
+    project_ids: Sequence[UUID],
+    filter_: TraceFilter,
+    cursor: str | None = None,
+    limit: int = 50,
+    *,
+    is_descending: bool = True,
 ) -> Page[TraceSummary]:
-    """Return a page of traces, newest first.
+    """Return a page of traces in order of their start, newest first unless told otherwise.
 
     It may hold fewer than `limit` although there are more: see `Page.scanned_to`.
 
@@ -49,15 +55,17 @@ def list_traces(
         BadCursor: `cursor` is not of this list.
         ReadTimeout: the database took too long.
     """
-    after = decode_cursor(ListKind.TRACES, cursor) if cursor else None
+    kind = ListKind.TRACES if is_descending else ListKind.TRACES_OLDEST_FIRST
+    after = decode_cursor(kind, cursor) if cursor else None
     search = search_within(COUNT_SECONDS, project_ids, filter_.search)
     recheck = search.recheck() if search else None
-    result = scan_page(project_ids, _scan(filter_, search), after, limit, recheck=recheck)
+    scan = replace(_scan(filter_, search), is_descending=is_descending)
+    result = scan_page(project_ids, scan, after, limit, recheck=recheck)
     silent = silent_before()
     end = result.next_position
     return Page(
         items=tuple(trace_summary(row, silent) for row in result.rows),
-        next_cursor=encode_cursor(ListKind.TRACES, end) if end else None,
+        next_cursor=encode_cursor(kind, end) if end else None,
         scanned_to=end.start_time if end and result.is_cut_short else None,
     )
 

@@ -23,6 +23,9 @@ STATUSES: tuple[Status, ...] = (
     "incomplete",
 )
 
+# What a list may be sorted by besides time.
+Measure = Literal["latency", "tokens", "cost"]
+
 # A run that has not ended, in a trace of which nothing was heard for this long, is shown as incomplete.
 SILENCE_SECONDS = 600
 

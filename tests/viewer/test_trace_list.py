@@ -364,3 +364,52 @@ def test_the_search_box_is_offered_what_was_seen(reader: Client, stored: Stored)
 def test_a_stranger_is_offered_nothing(stranger: Client, stored: Stored) -> None:
     stored(start())
     assert stranger.get("/p/test-project/search", {"q": "name:"}).status_code == 404
+
+
+# --- other rows, other columns, another order ------------------------------------------------------
+def run_names(response: HttpResponse) -> list[str]:
+    return [row.run.name for row in response.context["rows"]]
+
+
+def test_all_runs_and_calls_of_models_are_lists_of_their_own(
+    reader: Client, stored: Stored, check_html: Callable[[HttpResponse], None]
+) -> None:
+    root = start(name="agent")
+    stored(root, make_run(root, name="ChatOpenAI", run_type="llm"), make_run(root, name="tool"))
+    response = reader.get(f"{URL}?of=runs")
+    check_html(response)
+    assert set(run_names(response)) == {"agent", "ChatOpenAI", "tool"}
+    calls = reader.get(f"{URL}?of=llm")
+    assert run_names(calls) == ["ChatOpenAI"]
+    assert f"/traces/{root.id}?run=" in calls.content.decode()
+
+
+def test_in_a_list_of_runs_a_search_is_asked_of_the_run_itself(
+    reader: Client, stored: Stored
+) -> None:
+    root = start(name="agent")
+    stored(root, make_run(root, name="tool", run_type="tool", error="boom"))
+    assert names(reader.get(f"{URL}?q=type:tool")) == ["agent"]
+    assert run_names(reader.get(f"{URL}?of=runs&q=type:tool")) == ["tool"]
+    assert run_names(reader.get(f"{URL}?of=runs&status=error")) == ["tool"]
+
+
+def test_the_columns_of_an_address_are_shown_and_remembered(reader: Client, stored: Stored) -> None:
+    stored(start())
+    shown = reader.get(f"{URL}?columns=tokens&columns=cost").context["columns"]
+    assert [head.column.key for head in shown] == ["tokens", "cost"]
+    assert [head.column.key for head in reader.get(URL).context["columns"]] == ["tokens", "cost"]
+    assert len(reader.get(f"{URL}?of=llm").context["columns"]) > 2
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [("latency", ["slow", "quick"]), ("oldest", ["slow", "quick"]), ("", ["quick", "slow"])],
+)
+def test_rows_stand_in_the_order_of_the_address(
+    reader: Client, stored: Stored, sort: str, expected: list[str]
+) -> None:
+    slow = start(9, name="slow")
+    slow.end_time = (slow.start_time or datetime.now(UTC)) + timedelta(seconds=60)
+    stored(slow, start(2, name="quick"))
+    assert names(reader.get(f"{URL}?sort={sort}")) == expected

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 from collector.reads.types import TimeBucket, TraceOverview
 from viewer.present.charts import Bar, view_bars
+from viewer.present.columns import Column, columns_of, shown_columns
 from viewer.present.durations import format_duration
 from viewer.present.numbers import pluralize
 from viewer.present.status import LOOKS, StatusLook, describe_status
-from viewer.present.times import format_axis, format_moment, shift
-from viewer.present.trace_list_query import RANGES, TraceListQuery
+from viewer.present.times import format_axis, format_input, format_moment, shift
+from viewer.present.trace_list_query import LISTS, RANGES, SORTS, TraceListQuery
 
 AXIS_LABELS = 4
+ROW_WORDS = {"traces": "trace", "runs": "run", "llm": "LLM call"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,17 @@ class RangeOption:
     href: str
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnHead:
+    """The head of a column. `order` is as `aria-sort` has it; `href` is empty where one cannot sort by it."""
+
+    column: Column
+    order: str
+    href: str
+
+
 def view_facets(query: TraceListQuery, overview: TraceOverview | None) -> list[Facet]:
-    statuses = [(status, overview.by_status[status] if overview else None) for status in LOOKS]
+    statuses = [(status, overview.by_status.get(status) if overview else None) for status in LOOKS]
     names = _with_chosen(overview.by_name if overview else (), query.names)
     tags = _with_chosen(overview.by_tag if overview else (), query.tags)
     facets = [
@@ -193,3 +205,62 @@ def view_range_word(query: TraceListQuery, *, now: datetime, zone: tzinfo) -> st
     if start and end:
         return f"{start} – {end}"
     return f"Since {start}" if start else f"Until {end}"
+
+
+def view_surroundings(
+    query: TraceListQuery,
+    overview: TraceOverview | None,
+    oldest_shown: datetime | None,
+    *,
+    now: datetime,
+    zone: tzinfo,
+) -> dict[str, Any]:
+    """Return what a list page shows around its rows, by the names of the template."""
+    rate = (
+        overview.error_count / overview.trace_count if overview and overview.trace_count else None
+    )
+    return {
+        "facets": view_facets(query, overview),
+        "histogram": view_histogram(query, overview, oldest_shown, now=now, zone=zone),
+        "ranges": view_ranges(query),
+        "lists": [
+            (word, query.of == name, query.with_list(name).query_string())
+            for name, word in LISTS.items()
+        ],
+        "search_fields": query.pairs("q", "before"),
+        "range_fields": query.pairs("range", "from", "to", "before"),
+        "filter_words": query.filter_words(),
+        "error_rate": rate,
+        "range_word": view_range_word(query, now=now, zone=zone),
+        "from_input": format_input(query.start_from, zone=zone),
+        "to_input": format_input(query.start_to, zone=zone),
+        "row_word": ROW_WORDS[query.of],
+    }
+
+
+def view_table(
+    query: TraceListQuery, remembered: Sequence[str], *, may_sort: bool
+) -> dict[str, Any]:
+    """Return the columns of the list's table, and those that could be shown."""
+    shown = shown_columns(query.columns or remembered, query.of)
+    keys = {column.key for column in shown}
+    return {
+        "columns": [_head(query, column, may_sort=may_sort) for column in shown],
+        "shown": dict.fromkeys(keys, True),
+        "choices": [(column, column.key in keys) for column in columns_of(query.of)],
+        "column_fields": query.pairs("columns", "before"),
+        "sort_word": SORTS.get(query.sort, ""),
+    }
+
+
+def _head(query: TraceListQuery, column: Column, *, may_sort: bool) -> ColumnHead:
+    """Return how the list is sorted by a column, and what a click on its head asks for."""
+    if column.sort == "start":
+        order = {"": "descending", "oldest": "ascending"}.get(query.sort, "")
+        way = query.with_sort("oldest" if order == "descending" else "")
+        return ColumnHead(column, order, way.query_string())
+    if not column.sort or not may_sort:
+        return ColumnHead(column, "", "")
+    is_on = query.sort == column.sort
+    way = query.with_sort("" if is_on else column.sort)
+    return ColumnHead(column, "descending" if is_on else "", way.query_string())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from collector.query.search import Search
-from collector.reads.types import STATUSES, Status, TraceFilter
+from collector.reads.types import STATUSES, Measure, Status, TraceFilter
+from viewer.present.columns import parse_columns
 from viewer.present.search_words import SearchFault, as_langsmith, say_conditions, understand
 from viewer.present.status import describe_status
 from viewer.present.times import FIRST, LAST
@@ -26,6 +27,15 @@ RANGES = {
     "all": ("All time", None),
 }
 DEFAULT_RANGE = "7d"
+LISTS = {"traces": "Traces", "runs": "All runs", "llm": "LLM calls"}  # what the rows are
+DEFAULT_LIST = "traces"
+# How rows may stand besides newest first. What is no order of time is one among the newest.
+SORTS = {
+    "oldest": "Oldest first",
+    "latency": "Slowest",
+    "tokens": "Most tokens",
+    "cost": "Most expensive",
+}
 
 Params = Mapping[str, Sequence[str]]  # a query string: every value of every key
 
@@ -43,6 +53,7 @@ class Chip:
 class TraceListQuery:
     """The query string of a trace list. What it does not understand it leaves out: a link never fails."""
 
+    of: str = DEFAULT_LIST
     text: str = ""
     statuses: tuple[Status, ...] = ()
     names: tuple[str, ...] = ()
@@ -51,13 +62,17 @@ class TraceListQuery:
     range: str = DEFAULT_RANGE
     start_from: datetime | None = None
     start_to: datetime | None = None
+    sort: str = ""  # one of SORTS; "": newest first
+    columns: tuple[str, ...] = ()  # (): the usual ones
     before: str = ""  # a cursor
 
     @classmethod
     def parse(cls, params: Params, zone: tzinfo) -> TraceListQuery:
         chosen = set(_values(params, "status"))
-        range_ = _last(params, "range")
+        range_, of, sort = (_last(params, key) for key in ("range", "of", "sort"))
+        of = of if of in LISTS else DEFAULT_LIST
         return cls(
+            of=of,
             text=_text(params),
             statuses=tuple(status for status in STATUSES if status in chosen),
             names=_values(params, "name"),
@@ -66,8 +81,15 @@ class TraceListQuery:
             range=range_ if range_ in RANGES else DEFAULT_RANGE,
             start_from=_parse_moment(_last(params, "from"), zone),
             start_to=_parse_moment(_last(params, "to"), zone),
+            sort=sort if sort in SORTS else "",
+            columns=parse_columns(".".join(params.get("columns", ())), of),
             before=_last(params, "before"),
         )
+
+    @property
+    def measure(self) -> Measure | None:
+        """What the rows are sorted by, where that is no order of time."""
+        return cast("Measure", self.sort) if self.sort in ("latency", "tokens", "cost") else None
 
     @property
     def is_custom_range(self) -> bool:
@@ -106,11 +128,15 @@ class TraceListQuery:
         """Return (argument, filter): the text in LangSmith's language."""
         return as_langsmith(self.search) if self.search else []
 
-    def to_filter(self, now: datetime) -> TraceFilter:
-        start_from, start_to = self.start_from, self.start_to
+    def times(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return from when to when the list goes; None where it has no such end."""
         length = RANGES[self.range][1]
         if not self.is_custom_range and length is not None:
-            start_from = now - length
+            return now - length, self.start_to
+        return self.start_from, self.start_to
+
+    def to_filter(self, now: datetime) -> TraceFilter:
+        start_from, start_to = self.times(now)
         return TraceFilter(
             statuses=self.statuses,
             names=self.names,
@@ -128,7 +154,7 @@ class TraceListQuery:
 
     def pairs(self, *left_out: str) -> list[tuple[str, str]]:
         """Return the query string as pairs, for the hidden fields of a form that sets `left_out` itself."""
-        pairs: list[tuple[str, str]] = [("q", self.text)]
+        pairs = [("of", "" if self.of == DEFAULT_LIST else self.of), ("q", self.text)]
         pairs += [("status", word) for word in self.statuses]
         pairs += [("name", name) for name in self.names]
         pairs += [("tag", tag) for tag in self.tags]
@@ -137,6 +163,7 @@ class TraceListQuery:
             ("range", "" if self.range == DEFAULT_RANGE else self.range),
         ]
         pairs += [("from", _format_moment(self.start_from)), ("to", _format_moment(self.start_to))]
+        pairs += [("sort", self.sort), ("columns", ".".join(self.columns))]
         pairs += [("before", self.before)]
         return [(key, value) for key, value in pairs if value and key not in left_out]
 
@@ -151,7 +178,14 @@ class TraceListQuery:
         return replace(self, range=name, start_from=None, start_to=None, before="")
 
     def without_filters(self) -> TraceListQuery:
-        return TraceListQuery(range=self.range, start_from=self.start_from, start_to=self.start_to)
+        return replace(self, text="", statuses=(), names=(), tags=(), thread="", before="")
+
+    def with_list(self, name: str) -> TraceListQuery:
+        """Return this about other rows: conditions and time range stay."""
+        return replace(self, of=name, columns=(), before="")
+
+    def with_sort(self, sort: str) -> TraceListQuery:
+        return replace(self, sort=sort, before="")
 
     def first_page(self) -> TraceListQuery:
         return replace(self, before="")

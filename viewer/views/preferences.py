@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from viewer.preferences import COOKIE_SECONDS, THEME_COOKIE, THEMES
+from viewer.preferences import THEME_COOKIE, THEMES, keep
 from viewer.rendering import HtmxRequest
 from viewer.sessions import safe_next
 
@@ -21,14 +20,5 @@ def set_theme(request: HtmxRequest) -> HttpResponse:
         if request.htmx
         else HttpResponseRedirect(safe_next(request, reverse("project-list")))
     )
-    if theme in THEMES:
-        response.set_cookie(
-            THEME_COOKIE,
-            theme,
-            max_age=COOKIE_SECONDS,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
-    else:
-        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+    keep(response, THEME_COOKIE, theme if theme in THEMES else "")
     return response

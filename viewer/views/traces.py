@@ -17,21 +17,23 @@ from django.views.decorators.http import require_safe
 
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.suggest import observed_values
+from collector.reads.top import top_traces
 from collector.reads.trace_search import is_decided_by_rows
 from collector.reads.traces import count_traces, get_trace, list_traces
 from collector.reads.types import Page, TraceFilter, TraceOverview, TraceSummary
-from viewer.preferences import reader_zone
+from viewer.preferences import reader_zone, remember_columns, remembered_columns
 from viewer.present.suggestions import suggest
-from viewer.present.times import format_input
-from viewer.present.trace_list import view_facets, view_histogram, view_range_word, view_ranges
+from viewer.present.trace_list import view_surroundings, view_table
 from viewer.present.trace_list_query import MAX_TEXT, Chip, TraceListQuery
 from viewer.present.trace_rows import Pace, view_rows
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
 from viewer.scope import get_project
-from viewer.views.overviews import find_overview
+from viewer.views.overviews import find_overview, is_decided
+from viewer.views.runs import run_list_context
 
 TEMPLATE, PARTIAL = "viewer/traces.html", "trace-list"
 PAGE_SIZE = 50
+TOP_SIZE = 100  # rows of a list that is sorted by a measure
 MAX_AGAIN = 20  # rows of older pages that one request may ask for again
 
 
@@ -44,46 +46,66 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
     query = _understood(request, asked, zone)
     project_ids = (found.id,)
     try:
-        page = list_traces(
-            project_ids, query.to_filter(now), cursor=query.before or None, limit=PAGE_SIZE
-        )
+        if query.of == "traces":
+            own = _trace_context(request, project_ids, query, now)
+        else:
+            own = run_list_context(project_ids, query, now)
     except BadCursor:
-        return HttpResponseRedirect(replace(query, before="").query_string())
-    except ReadTimeout:
-        page = None
+        return HttpResponseRedirect(query.first_page().query_string())
+    page = own["page"]
     if page is not None and not page.items and not _has_any(project_ids):
         return HttpResponseRedirect(reverse("project-setup", kwargs={"project": found.name}))
-    overview = find_overview(project_ids, query, now=now, may_be_cached=wants_partial(request))
     context = {
         "project": found,
         "section": "traces",
         "query": query,
         "asked": asked,
-        # a search of payloads may take seconds: it is not asked again with every trace that comes
-        "is_live": not query.before and (query.search is None or is_decided_by_rows(query.search)),
-        "overview": overview,
-        "facets": view_facets(query, overview),
-        "histogram": view_histogram(query, overview, _oldest(page, query), now=now, zone=zone),
-        "ranges": view_ranges(query),
-        "search_fields": query.pairs("q", "before"),
-        "range_fields": query.pairs("range", "from", "to", "before"),
-        "filter_words": query.filter_words(),
-        "error_rate": overview.error_count / overview.trace_count
-        if overview and overview.trace_count
-        else None,
-        "range_word": view_range_word(query, now=now, zone=zone),
-        "from_input": format_input(query.start_from, zone=zone),
-        "to_input": format_input(query.start_to, zone=zone),
+        **view_surroundings(query, own["overview"], _oldest(page, query), now=now, zone=zone),
+        **view_table(query, remembered_columns(request, query.of), may_sort=is_decided(query)),
+        **own,
+    }
+    if query.of == "traces" and page is not None and not page.items:
+        context["suggestions"] = _suggestions(project_ids, query, now)
+    response = page_or_partial(
+        request, TEMPLATE, PARTIAL, context, status=200 if page is not None else 503
+    )
+    remember_columns(response, query)
+    return response
+
+
+def _trace_context(
+    request: HtmxRequest, project_ids: Sequence[UUID], query: TraceListQuery, now: datetime
+) -> dict[str, Any]:
+    page = _find_traces(project_ids, query, now)
+    overview = find_overview(project_ids, query, now=now, may_be_cached=wants_partial(request))
+    # a search of payloads may take seconds: it is not asked again with every trace that comes
+    context = {
         "page": page,
+        "overview": overview,
+        "is_live": is_decided(query) and not query.before and not query.sort,
         **_rows(request, project_ids, page, overview, now),
     }
     if page is not None and page.next_cursor:
         context["older"] = replace(query, before=page.next_cursor).query_string()
-    elif page is not None and not page.items:
-        context["suggestions"] = _suggestions(project_ids, query, now)
-    return page_or_partial(
-        request, TEMPLATE, PARTIAL, context, status=200 if page is not None else 503
-    )
+    return context
+
+
+def _find_traces(
+    project_ids: Sequence[UUID], query: TraceListQuery, now: datetime
+) -> Page[TraceSummary] | None:
+    filter_ = query.to_filter(now)
+    try:
+        if query.measure is not None and is_decided(query):
+            return Page(top_traces(project_ids, filter_, query.measure, TOP_SIZE), None)
+        return list_traces(
+            project_ids,
+            filter_,
+            cursor=query.before or None,
+            limit=PAGE_SIZE,
+            is_descending=query.sort != "oldest",
+        )
+    except ReadTimeout:
+        return None
 
 
 def _understood(request: HtmxRequest, asked: TraceListQuery, zone: tzinfo) -> TraceListQuery:
@@ -126,9 +148,13 @@ def _asked_again(request: HtmxRequest, project_ids: Sequence[UUID]) -> list[Trac
     return found
 
 
-def _oldest(page: Page[TraceSummary] | None, query: TraceListQuery) -> datetime | None:
-    """Return since when all traces are on the page; a deeper page shows a window that no one edge can mark."""
-    return page.items[-1].start_time if page and page.items and not query.before else None
+def _oldest(page: Page[Any] | None, query: TraceListQuery) -> datetime | None:
+    """Return since when all rows are on the page; a deeper page shows a window that no one edge can mark."""
+    is_newest = not query.before and not query.sort
+    oldest: datetime | None = (
+        page.items[-1].start_time if page and page.items and is_newest else None
+    )
+    return oldest
 
 
 def _has_any(project_ids: Sequence[UUID]) -> bool:
