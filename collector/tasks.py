@@ -7,8 +7,12 @@ from uuid import UUID
 from celery import shared_task
 
 from collector.drain import drain_lane
+from collector.storage.indexing import index_due_traces
 from collector.storage.partitions import ensure_coming_days
 from collector.storage.seal import follow_up_due_traces
+
+# Before the next round: whoever seals must not wait until a million old traces are indexed.
+INDEX_SECONDS = 4.0
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,8 +23,10 @@ def drain(lane_id: str) -> int:
 
 @shared_task  # type: ignore[untyped-decorator]
 def seal() -> int:
-    """Roll up and seal the traces that have gone quiet; return how many."""
-    return follow_up_due_traces()
+    """Roll up and seal the traces that have gone quiet, and index what they say; return how many were sealed."""
+    sealed = follow_up_due_traces()
+    index_due_traces(INDEX_SECONDS)
+    return sealed
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -25,6 +25,7 @@ from collector.query.payload import (
     ErrorLike,
     HasMetadata,
     HasPair,
+    HasPhrase,
     HasWords,
     PayloadTest,
     RunTexts,
@@ -35,9 +36,11 @@ from collector.query.payload import (
     text_test,
     texts_of,
 )
+from collector.query.phrases import quoted_phrase, word_phrase
 from collector.query.tree import And, Compare, Expression, Not, Or, Scalar, Value
 from collector.query.words import escape_like, storable, whole_pattern
 from collector.storage.terms import OVERFLOW, Kind, Terms
+from collector.storage.tokens import TokenPhrase
 
 # Past so many alternatives of one fact, terms lead nowhere.
 MAX_ALTERNATIVES = 1_000
@@ -110,6 +113,7 @@ class PayloadPart:
     test: PayloadTest
     sql: str  # true wherever it holds
     terms: tuple[Alternatives, ...] = ()
+    phrases: tuple[tuple[TokenPhrase, ...], ...] = ()
 
     def condition(self, *, is_upper: bool) -> str:
         return self.sql if is_upper else "false"
@@ -166,6 +170,8 @@ class CompiledExpression:
     row_tests: tuple[str, ...]
     # Every one of these sets has a term that the trace of a matching run has too.
     terms: tuple[Alternatives, ...]
+    # Every one of these sets has a phrase that the trace of a matching run says.
+    phrases: tuple[tuple[TokenPhrase, ...], ...]
     conjuncts: tuple[Node, ...]  # parts that each matching run passes
 
     def condition(self, alias: str = "run") -> str:
@@ -213,6 +219,7 @@ def compile_expression(
         needs_payload=compiler.needs_payload,
         row_tests=tuple(compiler.row_tests),
         terms=tuple(terms for part in conjuncts for terms in _terms_of(part)),
+        phrases=tuple(phrases for part in conjuncts for phrases in _phrases_of(part)),
         conjuncts=conjuncts,
     )
 
@@ -241,6 +248,24 @@ def _terms_of(node: Node) -> tuple[Alternatives, ...]:
             merged = tuple({term for terms in smallest for term in terms})
             return (merged,) if len(merged) <= MAX_ALTERNATIVES else ()
     return ()
+
+
+def _phrases_of(node: Node) -> tuple[tuple[TokenPhrase, ...], ...]:
+    """Return the sets of phrases that a part demands."""
+    if isinstance(node, PayloadPart):
+        return node.phrases
+    if isinstance(node, All):
+        return tuple(phrases for part in node.parts for phrases in _phrases_of(part))
+    if isinstance(node, Some):
+        demanded = [_phrases_of(part) for part in node.parts]
+        if all(demanded):
+            # of each alternative the longest, all in one
+            return (tuple(phrase for sets in demanded for phrase in max(sets, key=_characters)),)
+    return ()
+
+
+def _characters(phrases: Sequence[TokenPhrase]) -> int:
+    return min(sum(map(len, phrase.tokens)) for phrase in phrases)
 
 
 @dataclass
@@ -335,6 +360,8 @@ class _Compiler:
     # Everything else ----------------------------------------------------------------------------------
 
     def _compare(self, test: Compare) -> Node:
+        if test.operator in ("word", "phrase"):
+            return self._phrase(test)
         known = find_field(test.field)
         if test.operator == "search" and test.field not in ("name", "model"):
             return self._search(test)
@@ -387,6 +414,14 @@ class _Compiler:
         areas = (cast("Area", test.field),) if test.field else AREAS
         sql = "{run}.error IS NOT NULL" if test.field == "error" else "true"
         return self._payload_part(HasWords(areas, cast("str", test.value)), (), sql)
+
+    def _phrase(self, test: Compare) -> Node:
+        areas = (cast("Area", test.field),) if test.field else AREAS
+        text = cast("str", test.value)
+        phrase = word_phrase(text) if test.operator == "word" else quoted_phrase(text)
+        self.needs_payload = True
+        indexed = tuple((part,) for part in phrase.indexed)
+        return PayloadPart(HasPhrase(areas, phrase), "true", phrases=indexed)
 
     def _has_metadata(self, text: str) -> Node:
         pairs = contained_pairs(text)

@@ -16,10 +16,12 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import orjson
 import re2
 
+from collector.query.phrases import Phrase
 from collector.query.tree import Operator, Scalar, Value
 from collector.query.words import storable
 from collector.storage import jsonvalue
 from collector.storage.blocks import RunPayload
+from collector.storage.leaves import json_texts, leaf_texts
 from collector.storage.terms import as_text, flatten
 
 Source: TypeAlias = Literal["metadata", "input", "output"]
@@ -38,6 +40,8 @@ class RunTexts:
         self._payload = payload
         self._pairs: dict[Source, list[tuple[str, str]]] = {}
         self._areas: dict[Area, str] = {}
+        self._said: dict[Area, str] = {}
+        self._raw_said: dict[Area, str | None] = {}
 
     def pairs(self, source: Source) -> list[tuple[str, str]]:
         """Return (dotted path, value as text) of a part of the payload."""
@@ -61,6 +65,36 @@ class RunTexts:
         """
         raw = self._raw(source)
         return not raw.isascii() or rb"\u" in raw or word in raw.lower()
+
+    def says(self, area: Area, phrase: Phrase) -> bool:
+        """Return whether a phrase stands in a text of an area: a value, not a key."""
+        raw = self._folded_raw(area)
+        if raw is not None and not all(token in raw for token in phrase.tokens):
+            return False
+        return phrase.is_in(self._folded(area))
+
+    def leaves(self, area: Area) -> list[str]:
+        """Return the texts of an area as they are."""
+        if area in ("name", "error"):
+            return [self._name if area == "name" else self._error]
+        if area == "metadata":
+            return list(leaf_texts(self._metadata))
+        return list(json_texts(getattr(self._payload, area)))
+
+    def _folded(self, area: Area) -> str:
+        if area not in self._said:
+            # no phrase holds a NUL, so none reaches from one text into the next
+            self._said[area] = "\0".join(self.leaves(area)).casefold()
+        return self._said[area]
+
+    def _folded_raw(self, area: Area) -> str | None:
+        """Return the JSON text, which spares most payloads the parsing; None where letters are escaped in it."""
+        if area not in self._raw_said:
+            field = "extra" if area == "metadata" else area
+            raw: bytes = b"" if area in ("name", "error") else getattr(self._payload, field)
+            is_telling = raw and rb"\u" not in raw
+            self._raw_said[area] = raw.decode("utf-8", "replace").casefold() if is_telling else None
+        return self._raw_said[area]
 
     @cached_property
     def _metadata(self) -> Any:
@@ -152,6 +186,17 @@ class HasWords:
             )
             for word, escaped in self._words
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HasPhrase:
+    """A phrase in a text of some of the areas."""
+
+    areas: tuple[Area, ...]
+    phrase: Phrase
+
+    def holds(self, run: RunTexts) -> bool:
+        return any(run.says(area, self.phrase) for area in self.areas)
 
 
 def escaped_for_json(word: str) -> str:

@@ -247,7 +247,7 @@ class _Reader:
     # --- tests ------------------------------------------------------------------------------------
     def _text(self, node: Tree[Token]) -> tuple[Expression, Scope]:
         self._count(node)
-        return self._made(node, "", "search", self._string(node.children[0])), "any"
+        return self._words(node, ""), "any"
 
     def _test(self, node: Tree[Token]) -> tuple[Expression, Scope]:
         self._count(node)
@@ -286,7 +286,9 @@ class _Reader:
     def _compare(self, known: SearchField, operator: str, value: Tree[Token]) -> Expression:
         text = self._string(value.children[0])
         is_quoted = _is_quoted(value)
-        if known.field in ("error", "inputs", "outputs"):
+        if known.field in ("inputs", "outputs"):
+            return self._words(value, known.field)
+        if known.field == "error":
             return self._made(value, known.field, "search", text)
         if known.field == "tags":
             return self._made(value, "tags", "has", text)
@@ -325,6 +327,12 @@ class _Reader:
         if text not in HAS:
             self._fail(f"has: takes {', '.join(HAS)} or metadata.key{nearest(text, HAS)}", value)
         return HAS[text]
+
+    def _words(self, node: Tree[Token], field: str) -> Expression:
+        text, is_quoted = self._string(node.children[0]), _is_quoted(node)
+        if not (text if is_quoted else text.strip("*")).strip():
+            self._fail("a search needs a word", node)
+        return Compare(field, "phrase" if is_quoted else "word", text)
 
     def _made(self, node: Node, field: str, operator: str, value: Literals) -> Expression:
         try:

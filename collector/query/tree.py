@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 Operator: TypeAlias = Literal[
-    "eq", "neq", "gt", "gte", "lt", "lte", "like", "in", "has", "exists", "search"
+    "eq", "neq", "gt", "gte", "lt", "lte", "like", "in", "has", "exists", "search", "word", "phrase"
 ]
 Scalar: TypeAlias = str | bool | Decimal | UUID | datetime | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -24,7 +24,8 @@ Value: TypeAlias = Scalar | tuple[Scalar, ...]
 class Compare:
     """One test of one field of a run. The field is "" for a search in all that a run says.
 
-    `in` has a tuple of values, every other operator one value. A duration is in seconds.
+    `in` has a tuple of values, every other operator one value. A duration is in seconds. `word` and `phrase` come from
+    the search box alone (see `phrases.py`); in LangSmith's language `search` comes next to them.
     """
 
     field: str
@@ -66,6 +67,8 @@ def both(first: Expression | None, second: Expression | None) -> Expression | No
 def render(expression: Expression) -> str:
     """Return the filter as text in LangSmith's language."""
     match expression:
+        case Compare(field, "word" | "phrase", value):
+            return render(Compare(field, "search", str(value).strip("*")))
         case Compare("", operator, value):
             return f"{operator}({_render_value(value)})"
         case Compare(field, operator, value):

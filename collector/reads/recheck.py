@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from collector.query.compile import CompiledExpression, RunFacts
+from collector.query.compile import CompiledExpression, PayloadPart, RunFacts
 from collector.query.payload import RunTexts
 from collector.reads.payloads import iterate_payloads
 from collector.reads.rows import RUN_COLUMNS, run_summary, silent_before
 from collector.reads.run_filter import CompiledFilter
 from collector.reads.sql import Row, fetch_all
+from collector.storage.blocks import RunPayload
+from collector.storage.payload import fetch_payloads_of_traces
 
 TraceKey = tuple[UUID, date, UUID]
 
@@ -20,6 +22,8 @@ TraceKey = tuple[UUID, date, UUID]
 TRACES_AT_ONCE = 50
 CANDIDATES = 1_000
 
+SAID_COLUMNS = """run.start_time, run.id, run.project_id, run.day, run.trace_id, coalesce(run.name, ''),
+ coalesce(run.error, '')"""
 CANDIDATES_OF_TRACES = """
 SELECT {columns} FROM run
  WHERE run.project_id = ANY(%(project_ids)s::uuid[]) AND run.day = ANY(%(days)s::date[])
@@ -41,7 +45,7 @@ class TraceTest:
         self, part: CompiledExpression, params: Mapping[str, Any], *, is_root: bool
     ) -> None:
         self._part = part
-        self._params = params
+        self._params = dict(params)
         self._is_root = is_root
         self._known: dict[TraceKey, bool] = {}
 
@@ -50,22 +54,35 @@ class TraceTest:
         unknown = sorted(keys - self._known.keys())
         for first in range(0, len(unknown), TRACES_AT_ONCE):
             asked = unknown[first : first + TRACES_AT_ONCE]
-            passed = {
-                _trace_key(row)
-                for rows in self._candidates(asked)
-                for row, holds in _holds(rows, self._part)
-                if holds
-            }
+            passed = set(self._look(asked))
             self._known.update({key: key in passed for key in asked})
         return {key for key in keys if self._known[key]}
 
-    def _candidates(self, keys: Sequence[TraceKey]) -> Iterator[list[Row]]:
-        """Yield the runs of some traces, or their roots, that SQL would let through."""
+    def _look(self, keys: Sequence[TraceKey]) -> Iterator[TraceKey]:
+        if not self._part.phrases:
+            yield from self._look_at_rows(keys, "true")
+            return
+        saying = [
+            (key, run_id)
+            for rows in self._pages(keys, SAID_COLUMNS, "true")
+            for key, run_id in _saying(rows, self._part)
+        ]
+        if not self._part.row_tests:
+            yield from (key for key, _ in saying)
+        elif saying:
+            self._params["saying"] = [run_id for _, run_id in saying]
+            yield from self._look_at_rows(keys, "run.id = ANY(%(saying)s::uuid[])")
+
+    def _look_at_rows(self, keys: Sequence[TraceKey], condition: str) -> Iterator[TraceKey]:
+        """Yield those of the traces of which SQL lets a run through, whose payload passes too."""
+        condition = f"{condition} AND {self._part.condition()}"
+        for rows in self._pages(keys, f"{RUN_COLUMNS}, {self._part.truths()}", condition):
+            yield from (_trace_key(row) for row, holds in _holds(rows, self._part) if holds)
+
+    def _pages(self, keys: Sequence[TraceKey], columns: str, condition: str) -> Iterator[list[Row]]:
+        """Yield the runs of some traces, or their roots. Columns begin as RUN_COLUMNS."""
         root_only = " AND run.id = run.trace_id" if self._is_root else ""
-        query = CANDIDATES_OF_TRACES.format(
-            columns=f"{RUN_COLUMNS}, {self._part.truths()}",
-            condition=self._part.condition() + root_only,
-        )
+        query = CANDIDATES_OF_TRACES.format(columns=columns, condition=condition + root_only)
         project_ids, days, trace_ids = (list(set(values)) for values in zip(*keys, strict=True))
         after = UUID(int=0)
         while True:
@@ -104,6 +121,31 @@ class Recheck:
             passed = test.passed({_trace_key(row) for row in kept})
             kept = [row for row in kept if _trace_key(row) in passed]
         return kept
+
+
+def _saying(rows: Sequence[Row], part: CompiledExpression) -> Iterator[tuple[TraceKey, UUID]]:
+    """Yield the runs, rows of SAID_COLUMNS, that say all that a match says; without tests of rows, the matches."""
+    wanted: dict[UUID, dict[tuple[date, UUID], set[UUID] | None]] = {}
+    for _, run_id, project_id, day, trace_id, _, _ in rows:
+        traces = wanted.setdefault(project_id, {})
+        # a full page may hold a part of a trace; else it is all of it, and naming the runs would cost more
+        runs = traces.setdefault((day, trace_id), set() if len(rows) >= CANDIDATES else None)
+        if runs is not None:
+            runs.add(run_id)
+    payloads = {
+        (project_id, *key): payload
+        for project_id, traces in wanted.items()
+        for key, payload in fetch_payloads_of_traces([project_id], traces).items()
+    }
+    nodes = [part.node]
+    if part.row_tests:
+        nodes = [node for node in part.conjuncts if isinstance(node, PayloadPart)]
+    for row in rows:
+        _, run_id, project_id, day, trace_id, name, error = row
+        payload = payloads.get((project_id, day, trace_id, run_id)) or RunPayload()
+        facts = RunFacts((), RunTexts(name, error, payload))
+        if all(node.holds(facts) for node in nodes):
+            yield _trace_key(row), run_id
 
 
 def _holds(rows: Sequence[Row], part: CompiledExpression) -> Iterator[tuple[Row, bool]]:

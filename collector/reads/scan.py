@@ -57,7 +57,7 @@ class ScanResult(NamedTuple):
 Recheck = Callable[[Sequence[Row]], list[Row]]
 
 
-class _Stop(NamedTuple):
+class Stop(NamedTuple):
     """Stands among the rows of one project: beyond this place it was not looked at."""
 
     position: Position
@@ -70,8 +70,11 @@ def scan_page(
     limit: int,
     budget_seconds: float = BUDGET_SECONDS,
     recheck: Recheck | None = None,
+    walk: Walk | None = None,
 ) -> ScanResult:
     """Return up to `limit` rows of all the projects after a place, of those that the recheck keeps.
+
+    `walk` finds the rows of one project: `walk_in_order`, unless there is a quicker way.
 
     What may take long waits for its turn first, for as long as the budget.
 
@@ -81,7 +84,7 @@ def scan_page(
     with _turn(scan, recheck, budget_seconds), time_limit(2 * budget_seconds):
         deadline = time.monotonic() + budget_seconds
         walks = [
-            _walk(_Source(project_id, scan, recheck, deadline), after, limit)
+            (walk or walk_in_order)(Source(project_id, scan, recheck, deadline), after, limit)
             for project_id in project_ids
         ]
         merged = heapq.merge(*walks, key=_place, reverse=scan.is_descending)
@@ -94,16 +97,16 @@ def _turn(scan: Scan, recheck: Recheck | None, wait_seconds: float) -> AbstractC
     return INDEX_WALKS.one(wait_seconds) if _needs_chunks(scan) else nullcontext()
 
 
-def _place(item: Row | _Stop) -> Position:
-    return item.position if isinstance(item, _Stop) else Position(item[0], item[1])
+def _place(item: Row | Stop) -> Position:
+    return item.position if isinstance(item, Stop) else Position(item[0], item[1])
 
 
-def _take(items: Iterator[Row | _Stop], limit: int) -> ScanResult:
+def _take(items: Iterator[Row | Stop], limit: int) -> ScanResult:
     rows: list[Row] = []
     for item in items:
         place = _place(item)
         last = _place(rows[-1]) if rows else None
-        if isinstance(item, _Stop):
+        if isinstance(item, Stop):
             return ScanResult(rows, place, is_cut_short=True)
         # One run may lie in two projects: the cursor cannot stand between its two rows.
         if len(rows) >= limit and place != last:
@@ -112,7 +115,7 @@ def _take(items: Iterator[Row | _Stop], limit: int) -> ScanResult:
     return ScanResult(rows, None, is_cut_short=False)
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     """What one project's rows come from, and until when."""
 
     project_id: UUID
@@ -125,7 +128,11 @@ class _Source(NamedTuple):
         return time.monotonic() >= self.deadline
 
 
-def _walk(source: _Source, after: Position | None, limit: int) -> Iterator[Row | _Stop]:
+# Yields rows of one project in order, or a Stop where its time is over; see `walk_in_order`.
+Walk = Callable[[Source, Position | None, int], Iterator[Row | Stop]]
+
+
+def walk_in_order(source: Source, after: Position | None, limit: int) -> Iterator[Row | Stop]:
     """Yield one project's rows; at most one more than a page, which tells that there is a next."""
     project_id, scan = source.project_id, source.scan
     position, wanted, chunk = after, limit + 1, FIRST_CHUNK_ROWS
@@ -133,28 +140,28 @@ def _walk(source: _Source, after: Position | None, limit: int) -> Iterator[Row |
         end = _end_of_chunk(project_id, scan, position, chunk) if _needs_chunks(scan) else None
         for item in _chunk(source, position, end, wanted):
             yield item
-            if isinstance(item, _Stop):
+            if isinstance(item, Stop):
                 return
             wanted -= 1
         if end is None or wanted <= 0:
             return
         if source.is_over:
-            yield _Stop(end)
+            yield Stop(end)
             return
         position, chunk = end, min(chunk * CHUNK_GROWTH, LAST_CHUNK_ROWS)
 
 
 def _chunk(
-    source: _Source, after: Position | None, end: Position | None, wanted: int
-) -> Iterator[Row | _Stop]:
+    source: Source, after: Position | None, end: Position | None, wanted: int
+) -> Iterator[Row | Stop]:
     """Yield up to `wanted` rows of a chunk; with a recheck batch by batch, until the time is over."""
     project_id, scan, recheck, _ = source
     if recheck is None:
-        yield from _rows(project_id, scan, after, end, wanted)
+        yield from fetch_rows(project_id, scan, after, end, wanted)
         return
     size = min(wanted, MOST_BATCH_ROWS)
     while wanted > 0:
-        rows = _rows(project_id, scan, after, end, size)
+        rows = fetch_rows(project_id, scan, after, end, size)
         kept = recheck(rows)[:wanted]
         yield from kept
         wanted -= len(kept)
@@ -162,7 +169,7 @@ def _chunk(
             return
         after = Position(rows[-1][0], rows[-1][1])
         if source.is_over and wanted > 0:
-            yield _Stop(after)
+            yield Stop(after)
             return
         size = min(size * CHUNK_GROWTH, MOST_BATCH_ROWS)
 
@@ -179,19 +186,19 @@ def _end_of_chunk(
     params: dict[str, Any] = {"project_id": project_id, "skipped": rows - 1, **scan.params}
     found = fetch_all(
         f"SELECT start_time, id FROM {scan.table}"  # noqa: S608 (our own words, see Scan)
-        f" WHERE {' AND '.join(_bounds(scan, after, None, params))}"
+        f" WHERE {' AND '.join(bounds(scan, after, None, params))}"
         f" ORDER BY start_time {order}, id {order} OFFSET %(skipped)s LIMIT 1",
         params,
     )
     return Position(*found[0]) if found else None
 
 
-def _rows(
+def fetch_rows(
     project_id: UUID, scan: Scan, after: Position | None, end: Position | None, limit: int
 ) -> list[Row]:
     order = "DESC" if scan.is_descending else "ASC"
     params: dict[str, Any] = {"project_id": project_id, "limit": limit, **scan.params}
-    conditions = [*_bounds(scan, after, end, params), *scan.conditions]
+    conditions = [*bounds(scan, after, end, params), *scan.conditions]
     return fetch_all(
         f"SELECT {scan.columns} FROM {scan.table} WHERE {' AND '.join(conditions)}"  # noqa: S608
         f" ORDER BY start_time {order}, id {order} LIMIT %(limit)s",
@@ -199,7 +206,7 @@ def _rows(
     )
 
 
-def _bounds(
+def bounds(
     scan: Scan, after: Position | None, end: Position | None, params: dict[str, Any]
 ) -> list[str]:
     """Return the conditions that an index in this order serves, and add their params."""

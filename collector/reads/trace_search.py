@@ -14,6 +14,7 @@ from collector.query.search import Search
 from collector.reads.recheck import TraceKey, TraceTest
 from collector.reads.run_filter import find_few_traces
 from collector.reads.sql import Row, time_limit
+from collector.storage.tokens import TokenPhrase
 
 SAME_TRACE = "{0}.project_id = trace.project_id AND {0}.day = trace.day AND {0}.trace_id = trace.id"
 
@@ -42,6 +43,8 @@ class CompiledSearch:
     params: dict[str, Any]
     needs_payload: bool
     has_index: bool
+    # Where there is no such index: what a matching trace says (see CompiledExpression.phrases).
+    phrases: tuple[tuple[TokenPhrase, ...], ...] = ()
     parts: tuple[_Part, ...] = field(default=(), repr=False)
 
     def recheck(self) -> TraceRecheck | None:
@@ -92,6 +95,9 @@ def compile_trace_search(project_ids: Sequence[UUID], search: Search) -> Compile
         params=dict(params),
         needs_payload=any(part.compiled.needs_payload for part in parts),
         has_index=few is not None,
+        phrases=()
+        if few is not None
+        else tuple(dict.fromkeys(phrases for part in demanding for phrases in part.phrases)),
         parts=tuple(parts),
     )
 

@@ -20,6 +20,7 @@ from collector.reads.rows import (
 )
 from collector.reads.scan import Scan, scan_page
 from collector.reads.sql import fetch_all, likely_days, time_limit, within_time
+from collector.reads.text_walk import TextWalk
 from collector.reads.trace_search import CompiledSearch, compile_trace_search, search_within
 from collector.reads.tree import order_tree
 from collector.reads.types import (
@@ -60,7 +61,9 @@ def list_traces(
     search = search_within(COUNT_SECONDS, project_ids, filter_.search)
     recheck = search.recheck() if search else None
     scan = replace(_scan(filter_, search), is_descending=is_descending)
-    result = scan_page(project_ids, scan, after, limit, recheck=recheck)
+    # the index of words gives the newest first
+    walk = TextWalk(search.phrases) if search and search.phrases and is_descending else None
+    result = scan_page(project_ids, scan, after, limit, recheck=recheck, walk=walk)
     silent = silent_before()
     end = result.next_position
     return Page(

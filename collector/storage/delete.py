@@ -19,6 +19,7 @@ from collector.storage.blocks import PayloadLayer, make_blocks, read_block
 from collector.storage.copy import copy_rows, raw_connection
 from collector.storage.errors import UnreadableBlock
 from collector.storage.rollup import roll_up
+from collector.storage.text_index import forget_traces
 from collector.storage.write import TraceKey, recount_trace
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ SELECT id, run_ids, data FROM payload
 # The tables of what belongs to no trace (any more), and what tells their rows apart within a project.
 REST = {
     "run": "id", "payload": "id", "attachment": "run_id", "trace_terms": "trace_id",
+    "text_queue": "trace_id", "trace_text": "trace_id",
     "follow_up": "trace_id", "provisional_trace": "trace_id", "feedback": "id", "dead_letter": "id",
 }  # fmt: skip
 
@@ -103,6 +105,7 @@ def delete_traces(project_id: UUID, keys: Sequence[TraceKey]) -> list[UUID]:
             "DELETE FROM trace WHERE project_id = %s AND day = ANY(%s) AND id = ANY(%s::uuid[])",
             [project_id, days, trace_ids],
         )
+    forget_traces(project_id, keys)
     _delete_belongings(project_id, days, run_ids)
     return run_ids
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 from psycopg import sql
 
 # In the order in which a drain locks them: making a day then waits for drains, and never in a circle.
-HOT_TABLES = ("trace", "run", "payload", "attachment", "trace_terms")
+HOT_TABLES = ("trace", "run", "payload", "attachment", "trace_terms", "trace_text")
 DAYS_AHEAD = 3
 # Late traces get a partition of their own for a month; an older day, or one far ahead, is a wrong
-# clock more often than a late trace, and each day costs five tables and fourteen indexes.
+# clock more often than a late trace, and each day costs six tables and sixteen indexes.
 DAYS_BACK = 31
 
 # Sealing leaves space that only a vacuum gives back; the default waits for a fifth of the table.

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.utils import timezone
 from psycopg import sql
 
 from collector.storage import jsonvalue, payload
@@ -27,6 +28,7 @@ from collector.storage.merge import MergedRun
 from collector.storage.rollup import link_spans, roll_up_rows
 from collector.storage.row import RunRow
 from collector.storage.terms import OVERFLOW, bounded
+from collector.storage.text_index import forget_traces, index_later
 from collector.storage.trace import TraceRow
 from collector.wire.fields import storable
 from collector.wire.operations import AttachmentOperation, FeedbackOperation
@@ -171,6 +173,7 @@ def write_runs(
     _write_terms(raw, project_id, runs, set(again))
     if again:
         follow_up_later(project_id, again, due_at)
+    index_later(project_id, {key: trace.start_time for key, trace in traces.items()}, due_at)
     return len(runs)
 
 
@@ -186,6 +189,7 @@ def recount_trace(project_id: UUID, day: date, trace_id: UUID) -> None:
     found = raw.execute(READ_TRACE, [project_id, day, trace_id], binary=True).fetchall()
     rows = [RunRow.from_database(values) for values in found]
     dropped = raw.execute(DROP_TRACE, [project_id, day, trace_id]).fetchone()
+    forget_traces(project_id, [key])
     if dropped is None or not rows:
         return
     first_start = min(row.start_time for row in rows)
@@ -193,6 +197,7 @@ def recount_trace(project_id: UUID, day: date, trace_id: UUID) -> None:
     for row in rows:
         traces[key].count(None, row)
     _set_traces(raw, traces.values())
+    index_later(project_id, {key: traces[key].start_time}, timezone.now())
 
 
 def combine_rows(old: RunRow, new: RunRow) -> RunRow:

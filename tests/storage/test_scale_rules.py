@@ -33,8 +33,15 @@ from tests.factories import START, make_run, store_runs
 pytestmark = pytest.mark.django_db
 
 SEARCH = parse_search("a status:error -type:tool any(model:x* name:y) metadata.k:v feedback.s:>1")
-PARTITIONED = {"run", "trace", "payload", "attachment", "trace_terms"}
-HOT = PARTITIONED | {"feedback", "inbox", "dead_letter", "follow_up", "provisional_trace"}
+PARTITIONED = {"run", "trace", "payload", "attachment", "trace_terms", "trace_text"}
+HOT = PARTITIONED | {
+    "feedback",
+    "inbox",
+    "dead_letter",
+    "follow_up",
+    "text_queue",
+    "provisional_trace",
+}
 
 
 def query(statement: str, *params: Any) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from collector.query.errors import FilterError
+from collector.query.phrases import quoted_phrase, word_phrase
 from collector.query.search import SEARCH_FIELDS, Condition, Search, parse_search
 from collector.query.tree import And, Compare, Expression, Not, Or, Value, render
 
@@ -78,6 +79,17 @@ def as_langsmith(search: Search) -> list[tuple[str, str]]:
     return arguments
 
 
+def inside_words(search: Search) -> str:
+    """Return the text that looks for its words inside of words too; "" where it does already."""
+    text = search.text
+    for item in reversed(search.conditions):
+        test = item.expression
+        if isinstance(test, Compare) and test.operator == "word" and not test.field:
+            word = f"*{str(test.value).strip('*')}*"
+            text = text[: item.start] + "-" * item.is_negated + word + text[item.end :]
+    return "" if text == search.text else text
+
+
 def _without(text: str, item: Condition) -> str:
     return " ".join((text[: item.start] + text[item.end :]).split())
 
@@ -124,6 +136,10 @@ def _say_pair(operands: tuple[Expression, ...]) -> str:
 
 
 def _say_compare(test: Compare) -> str:
+    if test.operator in ("word", "phrase"):
+        make = word_phrase if test.operator == "word" else quoted_phrase
+        where = "" if not test.field else f"{SAID_FIELDS.get(test.field, test.field)} "
+        return f"{where}has “{make(str(test.value))}”"
     if test.operator == "search":
         where = "" if not test.field else f"{SAID_FIELDS.get(test.field, test.field)} "
         return f"{where}has {_say_words(str(test.value))}"

@@ -11,7 +11,13 @@ from urllib.parse import urlencode
 from collector.query.search import Search
 from collector.reads.types import STATUSES, Measure, Status, TraceFilter
 from viewer.present.columns import parse_columns
-from viewer.present.search_words import SearchFault, as_langsmith, say_conditions, understand
+from viewer.present.search_words import (
+    SearchFault,
+    as_langsmith,
+    inside_words,
+    say_conditions,
+    understand,
+)
 from viewer.present.status import describe_status
 from viewer.present.times import FIRST, LAST
 
@@ -134,6 +140,11 @@ class TraceListQuery:
         if not self.is_custom_range and length is not None:
             return now - length, self.start_to
         return self.start_from, self.start_to
+
+    def inside_words(self) -> str:
+        """Return the query string that looks for the words inside of words too; "" where that is no other."""
+        text = inside_words(self.search) if self.search else ""
+        return replace(self.first_page(), text=text).query_string() if text else ""
 
     def to_filter(self, now: datetime) -> TraceFilter:
         start_from, start_to = self.times(now)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.suggest import observed_values
+from collector.reads.text_walk import find_index_lag
 from collector.reads.top import top_traces
 from collector.reads.trace_search import is_decided_by_rows
 from collector.reads.traces import count_traces, get_trace, list_traces
@@ -82,6 +83,7 @@ def _trace_context(
     context = {
         "page": page,
         "overview": overview,
+        "lag": None if is_decided(query) else find_index_lag(project_ids),
         "is_live": is_decided(query) and not query.before and not query.sort,
         **_rows(request, project_ids, page, overview, now),
     }
