@@ -121,7 +121,8 @@ def _merge_run(
             )
         outputs = None
         if operation.outputs:
-            text, outputs = _preview(operation.outputs)
+            is_growing = operation.is_update and not (operation.end_time or operation.status)
+            text, outputs = _preview(operation.outputs, is_growing=is_growing)
             row.set("outputs_preview", version, text)
             terms |= payload_terms.of("output", "output_key", operation.outputs, outputs)
         _set_derived(row, version, operation, extra[1] if operation.extra else {}, outputs)
@@ -193,12 +194,12 @@ def _set_usage(
         row.set("prompt_cost", version, *usage.costs)
 
 
-def _preview(payload: bytes) -> tuple[str, Any]:
+def _preview(payload: bytes, *, is_growing: bool = False) -> tuple[str, Any]:
     """Return the preview ("" where there are no words) and the parsed value (None where too large)."""
     if len(payload) > MAX_PREVIEWED_BYTES and not _may_hold_usage(payload):
         return f"{len(payload) / 1e6:.1f} MB of JSON", None
     value = jsonvalue.parse(payload)
-    return preview(value) or "", value
+    return preview(value, is_growing=is_growing) or "", value
 
 
 def _may_hold_usage(payload: bytes) -> bool:

@@ -26,19 +26,25 @@ _TEXT_KEYS = (
 )
 
 
-def preview(value: Any) -> str | None:
-    """Return the preview, at most PREVIEW_CHARACTERS long, or None where there is nothing to show."""
+def preview(value: Any, *, is_growing: bool = False) -> str | None:
+    """Return the preview, at most PREVIEW_CHARACTERS long, or None where there is nothing to show.
+
+    Of what is still growing it is the end.
+    """
     text = _words(value, 0)
     if text is None:
         text = _compact(value)
-    return _one_line(text) or None
+    return _one_line(text, is_growing=is_growing) or None
 
 
-def _one_line(text: str) -> str:
+def _one_line(text: str, *, is_growing: bool) -> str:
     # Cut before splitting: a 10 MB string must not be split into words for 160 characters.
-    line = " ".join(text[: PREVIEW_CHARACTERS * 4].replace("\0", "\ufffd").split())
+    most = PREVIEW_CHARACTERS * 4
+    part = text[-most:] if is_growing else text[:most]
+    line = " ".join(part.replace("\0", "\ufffd").split())
     if len(line) > PREVIEW_CHARACTERS:
-        line = line[: PREVIEW_CHARACTERS - 1] + "…"
+        kept = PREVIEW_CHARACTERS - 1
+        line = f"…{line[-kept:]}" if is_growing else f"{line[:kept]}…"
     return line.encode("utf-8", "replace").decode()
 
 

@@ -112,7 +112,9 @@ def describe_completeness(trace: TraceSummary, *, now: datetime) -> Completeness
             f"{noun} ended, {format_count(open_count)} running" if open_count else f"{noun} ended"
         )
         if age < HEARD_LATELY_SECONDS:
-            return Completeness("running", counts, words, f"{age:.1f} s", f"{age:.1f}")
+            return Completeness(
+                "running", counts, words, f"{age:.1f} s", f"{age:.3f}"
+            )  # exact: the same age twice would be one clock
         return Completeness("running", counts, words, ago, "")
     words = f"{noun} ended. No word for {ago}, the process has probably died"
     return Completeness("incomplete", counts, words, "", "")

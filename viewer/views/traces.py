@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collector.reads.answers import with_answers
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.suggest import observed_values
 from collector.reads.text_walk import find_index_lag
@@ -134,7 +135,10 @@ def _rows(
         else Pace.of(None, None)
     )
     again = _asked_again(request, project_ids) if wants_partial(request) else []
-    return {"rows": view_rows(page.items, pace, now=now), "again": view_rows(again, pace, now=now)}
+    return {
+        "rows": view_rows(with_answers(page.items), pace, now=now),
+        "again": view_rows(with_answers(again), pace, now=now),
+    }
 
 
 def _asked_again(request: HtmxRequest, project_ids: Sequence[UUID]) -> list[TraceSummary]:

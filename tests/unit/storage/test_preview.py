@@ -125,3 +125,13 @@ json_values = st.recursive(
 def test_preview_takes_any_json(value: Any) -> None:
     text = preview(value)
     assert text is None or (0 < len(text) <= PREVIEW_CHARACTERS and "\0" not in text)
+
+
+def test_of_what_still_grows_the_end_is_shown() -> None:
+    text = " ".join(f"word{number}" for number in range(1_000))
+    shown = preview({"text": text}, is_growing=True)
+    assert shown is not None
+    assert len(shown) == PREVIEW_CHARACTERS
+    assert shown.startswith("…")
+    assert shown.endswith("word998 word999")
+    assert preview({"text": "short"}, is_growing=True) == "short"

@@ -1,5 +1,6 @@
 // Keeps the trace list live. A stream says which traces changed; the page then asks for itself again and takes over the
 // answer: rows that are shown change where they stand, figures follow, and what is new goes to new-rows.js.
+import "./grow.js";
 import { onKey } from "./keys.js";
 import { drop, hold, letIn, rowsOf, shownRows } from "./new-rows.js";
 import { Stream } from "./stream.js";

@@ -1,5 +1,7 @@
 // The trace page follows its URL: a click, an arrow key or Back fetches the part that changed, the run pane or the tree.
 // Links: [data-run-link] and tree rows change the run pane, [data-live-link] the tree and the head.
+import "./grow.js";
+
 const listeners = new Set();
 let paneRequest, treeRequest;
 
