@@ -79,7 +79,11 @@ def find_role(user: User | AnonymousUser, workspace: Workspace) -> str | None:
 
 def may(user: User | AnonymousUser, role: str, workspace: Workspace) -> bool:
     """Return whether the user has at least this role in the workspace."""
-    own = find_role(user, workspace)
+    return at_least(find_role(user, workspace), role)
+
+
+def at_least(own: str | None, role: str) -> bool:
+    """Return whether a role, or none, is this one or more."""
     return own in ROLES and ROLES.index(own) >= ROLES.index(role)
 
 

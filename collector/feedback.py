@@ -1,4 +1,4 @@
-"""Changing stored feedback, and finding what was accepted a moment ago.
+"""Feedback that readers give, changing what is stored, and finding what was accepted a moment ago.
 
 An update goes straight to the row, with a later `modified_at` than any that it had: of two the later modified one
 stays, so a create that is sent again, or lies in the inbox still, changes nothing any more.
@@ -7,6 +7,7 @@ stays, so a create that is sent again, or lies in the inbox still, changes nothi
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -19,17 +20,70 @@ from psycopg import sql
 
 from collector.reads.feedback import StoredFeedback, find_feedback
 from collector.reads.payloads import parse_object
+from collector.storage.write import write_feedback
 from collector.wire.feedback import FeedbackChange
+from collector.wire.fields import storable
+from collector.wire.operations import FeedbackOperation
 
 # An accepted judgement is stored within a second, two where its project had to be looked for.
 ARRIVAL_SECONDS = 2.0
 LOOK_SECONDS = 0.1
+MAX_RUNS = 1_000  # judged at once
+MAX_KEY_CHARACTERS = 180
+MAX_COMMENT_CHARACTERS = 10_000
+
 COLUMNS = ("score", "comment", "value", "correction")
 
+FIND_RUNS = """
+SELECT DISTINCT project_id, trace_id, id FROM run WHERE project_id = ANY(%s::uuid[]) AND id = ANY(%s::uuid[])
+"""
 IS_AWAITED = "SELECT 1 FROM inbox WHERE project_id = ANY(%s::uuid[]) LIMIT 1"
 LOCK = "SELECT other FROM feedback WHERE project_id = %s AND id = %s FOR UPDATE"
 UPDATE = sql.SQL("UPDATE feedback SET {} WHERE project_id = %s AND id = %s")
 MODIFIED_AT = sql.SQL("modified_at = greatest(%s, modified_at + interval '1 microsecond')")
+
+
+def give_feedback(
+    project_ids: Sequence[UUID],
+    run_ids: Sequence[UUID],
+    *,
+    key: str,
+    score: float | None = None,
+    value: str | None = None,
+    comment: str | None = None,
+    by: str,
+) -> int:
+    """Store a reader's judgement on each of the runs that these projects have; return how many there are.
+
+    `value` is a category where the judgement is no number; `by` is the reader's name.
+    """
+    now = timezone.now()
+    source = orjson.dumps({"type": "app", "user_name": by})
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_RUNS, [list(project_ids), list(run_ids)[:MAX_RUNS]])
+        rows = cursor.fetchall()
+    judged: dict[UUID, list[FeedbackOperation]] = {}
+    for project_id, trace_id, run_id in rows:
+        judged.setdefault(project_id, []).append(
+            FeedbackOperation(
+                id=uuid.uuid4(),
+                received_at=now,
+                project_id=project_id,
+                run_id=run_id,
+                trace_id=trace_id,
+                key=storable(key)[:MAX_KEY_CHARACTERS],
+                score=score,
+                value=orjson.dumps(storable(value)) if value else b"",
+                comment=storable(comment)[:MAX_COMMENT_CHARACTERS] if comment else None,
+                feedback_source=source,
+                created_at=now,
+                modified_at=now,
+            )
+        )
+    with transaction.atomic():
+        for project_id, feedback in sorted(judged.items()):
+            write_feedback(project_id, feedback)
+    return len(rows)
 
 
 def find_accepted_feedback(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from collector.reads.run_filter import CompiledFilter, compile_run_filter
 from collector.reads.scan import BUDGET_SECONDS, ScanResult, scan_page
 from collector.reads.sql import Row, fetch_all, likely_days, time_limit
 from collector.reads.types import Page, RunDetail, RunFilter, RunSummary
+from collector.storage.blocks import RunPayload
 
 PAGE_RUNS = 500
 
@@ -69,8 +71,20 @@ def get_run(project_ids: Sequence[UUID], run_id: UUID, day: date | None = None) 
     if run is None:
         return None
     ((_, payload),) = iterate_payloads([run])
+    detail = _detail(run, payload, Lineages([run]))
+    return replace(detail, attachments=list_attachments(run), feedback=list_feedback(run))
+
+
+def iterate_details(runs: Sequence[RunSummary]) -> Iterator[RunDetail]:
+    """Yield runs with their payloads, without attachments and feedback, read as they are asked for."""
+    lineages = Lineages(runs)
+    for run, payload in iterate_payloads(runs):
+        yield _detail(run, payload, lineages)
+
+
+def _detail(run: RunSummary, payload: RunPayload, lineages: Lineages) -> RunDetail:
     texts = payload_texts(payload)
-    lineage = Lineages([run]).of(run)
+    lineage = lineages.of(run)
     return RunDetail(
         run=run,
         dotted_order=lineage.dotted_order,
@@ -84,8 +98,6 @@ def get_run(project_ids: Sequence[UUID], run_id: UUID, day: date | None = None) 
         other=parse_object(payload.other),
         notes=tuple(payload.notes),
         reference_example_id=payload.reference_example_id,
-        attachments=list_attachments(run),
-        feedback=list_feedback(run),
         raw_sizes={field: len(text) for field, text in texts.items()},
         payload_error=DAMAGED if payload.is_damaged else None,
         raw=texts,

@@ -25,11 +25,10 @@ from collector.storage.provisional import find_provisional, note_moved, note_pro
 from collector.storage.rollup import roll_up
 from collector.storage.row import RunRow
 from collector.storage.terms import bounded
+from collector.storage.trace_terms import READ_TERMS, UPSERT_TERMS
 from collector.storage.write import (
     READ_RUNS,
-    READ_TERMS,
     READ_TRACE,
-    UPSERT_TERMS,
     TraceKey,
     combine_rows,
     follow_up_later,

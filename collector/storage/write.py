@@ -27,9 +27,9 @@ from collector.storage.errors import RunInAnotherTrace
 from collector.storage.merge import MergedRun
 from collector.storage.rollup import link_spans, roll_up_rows
 from collector.storage.row import RunRow
-from collector.storage.terms import OVERFLOW, bounded
 from collector.storage.text_index import forget_traces, index_later
 from collector.storage.trace import TraceRow
+from collector.storage.trace_terms import write_terms
 from collector.wire.fields import storable
 from collector.wire.operations import AttachmentOperation, FeedbackOperation
 
@@ -114,15 +114,6 @@ SELECT day, trace_id, min(start_time) FROM run
  WHERE project_id = %s AND day = ANY(%s) AND trace_id = ANY(%s) GROUP BY day, trace_id
 """
 
-READ_TERMS = """
-SELECT day, trace_id, terms FROM trace_terms WHERE project_id = %s AND day = ANY(%s) AND trace_id = ANY(%s)
-"""
-
-UPSERT_TERMS = """
-INSERT INTO trace_terms (project_id, trace_id, day, terms) VALUES (%s, %s, %s, %s)
-ON CONFLICT (project_id, trace_id, day) DO UPDATE SET terms = excluded.terms
-"""
-
 # A trace that got a second block is worth sealing once it is quiet.
 FOLLOW_UP = """
 INSERT INTO follow_up (project_id, trace_id, day, due_at)
@@ -168,9 +159,9 @@ def write_runs(
     _link_and_roll_up(run.row for run in runs if (run.row.day, run.row.trace_id) not in set(again))
     upsert_runs(raw, [run.row for run in runs])
     _move_starts(raw, project_id, [traces[key] for key in moved if not traces[key].has_root])
-    _set_traces(raw, traces.values())
+    set_traces(raw, traces.values())
     _append_blocks(raw, project_id, runs)
-    _write_terms(raw, project_id, runs, set(again))
+    write_terms(raw, project_id, runs, set(again))
     if again:
         follow_up_later(project_id, again, due_at)
     index_later(project_id, {key: trace.start_time for key, trace in traces.items()}, due_at)
@@ -196,7 +187,7 @@ def recount_trace(project_id: UUID, day: date, trace_id: UUID) -> None:
     traces = lock_traces(raw, project_id, {key: first_start}, {key: dropped[0]})
     for row in rows:
         traces[key].count(None, row)
-    _set_traces(raw, traces.values())
+    set_traces(raw, traces.values())
     index_later(project_id, {key: traces[key].start_time}, timezone.now())
 
 
@@ -267,55 +258,6 @@ def _move_starts(
         trace.start_time = starts[trace.day, trace.id]
 
 
-def _write_terms(
-    raw: psycopg.Connection[Any],
-    project_id: UUID,
-    runs: Sequence[MergedRun],
-    again: set[TraceKey],
-) -> None:
-    terms: dict[TraceKey, set[int]] = {}
-    for run in runs:
-        terms.setdefault((run.row.day, run.row.trace_id), set()).update(run.terms)
-    with raw.cursor() as cursor:
-        copy_rows(
-            cursor,
-            "trace_terms",
-            ("project_id", "trace_id", "day", "terms"),
-            ("uuid", "uuid", "date", "int4[]"),
-            (
-                (project_id, trace_id, day, bounded(made))
-                for (day, trace_id), made in terms.items()
-                if (day, trace_id) not in again
-            ),
-        )
-    changed = _with_stored_terms(raw, project_id, {key: terms[key] for key in sorted(again)})
-    with raw.cursor() as cursor:
-        cursor.executemany(
-            UPSERT_TERMS,
-            [
-                (project_id, trace_id, day, bounded(made))
-                for (day, trace_id), made in changed.items()
-            ],
-        )
-
-
-def _with_stored_terms(
-    raw: psycopg.Connection[Any], project_id: UUID, terms: dict[TraceKey, set[int]]
-) -> dict[TraceKey, set[int]]:
-    """Return old and new terms of the traces whose terms are more than before."""
-    if not terms:
-        return {}
-    keys = [project_id, [day for day, _ in terms], [trace_id for _, trace_id in terms]]
-    stored = {
-        (day, id_): old for day, id_, old in raw.execute(READ_TERMS, keys, binary=True).fetchall()
-    }
-    return {
-        key: made.union(stored.get(key, ()))
-        for key, made in terms.items()
-        if OVERFLOW not in (old := stored.get(key, ())) and not made.issubset(old)
-    }
-
-
 def upsert_runs(raw: psycopg.Connection[Any], rows: Sequence[RunRow]) -> None:
     """Write rows of runs.
 
@@ -334,7 +276,8 @@ def upsert_runs(raw: psycopg.Connection[Any], rows: Sequence[RunRow]) -> None:
         raise RunInAnotherTrace(rows[0].id)
 
 
-def _set_traces(raw: psycopg.Connection[Any], traces: Iterable[TraceRow]) -> None:
+def set_traces(raw: psycopg.Connection[Any], traces: Iterable[TraceRow]) -> None:
+    """Write rows of locked traces."""
     with raw.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE trace_stage (LIKE trace INCLUDING DEFAULTS) ON COMMIT DROP"

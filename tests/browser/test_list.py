@@ -368,3 +368,43 @@ def test_the_list_is_accessible_and_nothing_scrolls_sideways(
         wait_until_live(page)
     assert find_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_rows_are_selected_by_keys_and_by_mouse_and_tagged_together(
+    open_page: Open, traces: list[RunOperation], find_violations: Violations
+) -> None:
+    page = open_page(URL)
+    bar = page.locator("#selection")
+    expect(bar).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+X")
+    expect(bar).to_contain_text("3 selected")
+    rows(page).nth(4).get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(bar).to_contain_text("5 selected")
+    page.keyboard.press("t")
+    bar.get_by_label("Tag").fill("vip")
+    assert find_violations(page) == []
+    bar.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("status").first).to_have_text("Tagged 5 traces “vip”.")
+    expect(page.locator("#rail").get_by_role("link", name="vip 5")).to_be_visible()
+
+
+@pytest.mark.parametrize("options", [{}, {"viewport": NARROW, "color_scheme": "dark"}])
+def test_lists_of_runs_with_chosen_columns_can_be_used_by_everyone(
+    open_page: Open,
+    traces: list[RunOperation],
+    find_violations: Violations,
+    options: dict[str, Any],
+) -> None:
+    page = open_page(URL, **options)
+    page.get_by_role("navigation", name="Rows").get_by_role("link", name="All runs").click()
+    expect(page).to_have_url(re.compile("of=runs"))
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("First token").check()
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("columns="))
+    expect(rows(page).first).to_be_visible()
+    assert find_violations(page) == []

@@ -57,7 +57,7 @@ def test_a_filter_narrows_what_is_sorted() -> None:
 def test_runs_are_sorted_by_what_they_took_with_all_below() -> None:
     root = make_run(name="root")
     usage = b'{"usage_metadata": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}}'
-    model = make_run(root, name="model", run_type="llm", outputs=usage)
+    model = make_run(root, name="model", run_type="llm", outputs=usage, after_seconds=0.1)
     store_runs(PROJECT, root, model, make_run(root, name="tool", run_type="tool"))
     assert [run.name for run in top_runs([PROJECT], RunFilter(), "tokens", 10)] == ["model", "root"]
 

@@ -60,6 +60,14 @@ def to_json(value: Any) -> bytes:
         return json.dumps(value, indent=2, default=str).encode()
 
 
+def to_line(value: Any) -> bytes:
+    """Return JSON in one line, with its end."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError):
+        return json.dumps(value, default=str).encode() + b"\n"
+
+
 def to_text(value: Any) -> str | None:
     """Return the words of inputs or outputs: a lone text, or what the last message says. Else None."""
     payload = read_payload(value)

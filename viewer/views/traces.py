@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collector.access import at_least, find_role
 from collector.reads.answers import with_answers
 from collector.reads.errors import BadCursor, ReadTimeout
 from collector.reads.suggest import observed_values
@@ -32,6 +33,7 @@ from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
 from viewer.scope import get_project
 from viewer.views.overviews import find_overview, is_decided
 from viewer.views.runs import run_list_context
+from viewer.views.selection import REMOVER, WRITER
 
 TEMPLATE, PARTIAL = "viewer/traces.html", "trace-list"
 PAGE_SIZE = 50
@@ -57,6 +59,7 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
     page = own["page"]
     if page is not None and not page.items and not _has_any(project_ids):
         return HttpResponseRedirect(reverse("project-setup", kwargs={"project": found.name}))
+    role = find_role(request.user, found.workspace)
     context = {
         "project": found,
         "section": "traces",
@@ -64,6 +67,8 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
         "asked": asked,
         **view_surroundings(query, own["overview"], _oldest(page, query), now=now, zone=zone),
         **view_table(query, remembered_columns(request, query.of), may_sort=is_decided(query)),
+        "may_write": at_least(role, WRITER),
+        "may_delete": at_least(role, REMOVER),
         **own,
     }
     if query.of == "traces" and page is not None and not page.items:

@@ -14,7 +14,7 @@ from runwood.recording.recorder import Recorder
 from runwood.sending.sender import Sender
 from runwood.workers import Workers
 
-EXIT_SECONDS = 4.5  # of waiting: with what else an end takes it stays below 5
+EXIT_SECONDS = 4.0  # of waiting: with what else an end takes it stays below 5
 
 _Destination = tuple[str, str, bool]
 
