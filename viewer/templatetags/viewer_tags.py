@@ -12,12 +12,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from viewer.drawn_rows import drawn_row
 from viewer.preferences import reader_theme, reader_zone
 from viewer.present import durations, numbers, times
 from viewer.present.html import showable
 from viewer.present.run_types import RunTypeLook, describe_run_type
 from viewer.present.status import describe_status
 from viewer.present.trace_query import TraceQuery
+from viewer.present.trace_rows import TraceRow
 
 register = template.Library()
 
@@ -125,6 +127,22 @@ def reader_attributes(context: Context) -> SafeString:
     theme = reader_theme(request)
     zone = format_html(' data-zone="{}"', reader_zone(request).key)
     return format_html('{} data-theme="{}"', zone, theme) if theme else zone
+
+
+@register.simple_tag(takes_context=True)
+def trace_row(context: Context, row: TraceRow) -> SafeString:
+    """Draw a row of the trace list, or take it as it was drawn a moment ago: see viewer/drawn_rows.py."""
+    given = {"row": row, "project": context["project"], "shown": context["shown"]}
+    assert context.template is not None
+    template = context.template.engine.get_template("viewer/components/_run_row.html")
+
+    def draw() -> SafeString:
+        return template.render(context.new(given))
+
+    if row.elapsed_seconds is not None:
+        return draw()
+    zone = reader_zone(getattr(context, "request", None)).key
+    return drawn_row((row, context["project"].name, tuple(context["shown"]), zone), draw)
 
 
 # --- Trace page -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from collector.sse import HEARTBEAT, format_event, until_too_old
 from viewer.rendering import HtmxRequest
 from viewer.scope import get_project
 from viewer.sse import page_stream
+from viewer.turns import turns
 
 PACE_SECONDS = 0.25  # between two events: what changes in between is one event
 LOOK_SECONDS = 1.0  # how often a connect page looks for a project that was just made
@@ -38,6 +39,8 @@ def trace_stream(request: HtmxRequest, project: str) -> HttpResponseBase:
                 if not news:
                     yield HEARTBEAT
                     continue
+                turns.wait()
+                news += subscription.take(0)
                 ids = (
                     []
                     if any(item.trace_id is None for item in news)

@@ -32,6 +32,7 @@ from viewer.present.trace_view import view_trace
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
 from viewer.scope import get_project
 from viewer.sse import page_stream
+from viewer.turns import turns
 
 if TYPE_CHECKING:
     from collector.models import Project
@@ -121,8 +122,12 @@ def trace_detail_stream(request: HtmxRequest, project: str, trace_id: UUID) -> H
         with subscribe((found.id,), trace_id) as subscription:
             yield HEARTBEAT
             for _ in until_too_old():
-                has_news = bool(subscription.take(HEARTBEAT_SECONDS))
-                yield format_event("changed", "") if has_news else HEARTBEAT
+                if not subscription.take(HEARTBEAT_SECONDS):
+                    yield HEARTBEAT
+                    continue
+                turns.wait()
+                subscription.take(0)  # what came meanwhile is the same news
+                yield format_event("changed", "")
 
     return page_stream(events)
 

@@ -5,7 +5,7 @@ import { onKey } from "./keys.js";
 import { drop, hold, letIn, rowsOf, shownRows } from "./new-rows.js";
 import { Stream } from "./stream.js";
 
-const REFRESH_MS = 1000; // between two refreshes
+const REFRESH_MS = 500; // between two refreshes
 const QUIET_MS = 20000; // running rows are looked at this often though nothing was heard: they may have fallen silent
 const SETTLE_MS = 6000; // after the last news: by then the server has counted anew (viewer/views/overviews.py)
 const PAGE_SIZE = 50, MAX_AGAIN = 20; // as the server has them
