@@ -86,6 +86,23 @@ def give_feedback(
     return len(rows)
 
 
+def change_feedback(
+    project_id: UUID,
+    feedback_id: UUID,
+    *,
+    score: float | None,
+    value: str | None,
+    comment: str | None,
+) -> bool:
+    """Set what a reader says now of one stored judgement; False where it was deleted meanwhile."""
+    change = FeedbackChange(
+        score=score,
+        value=orjson.dumps(storable(value)) if value else b"",
+        comment=storable(comment)[:MAX_COMMENT_CHARACTERS] if comment else None,
+    )
+    return update_feedback(project_id, feedback_id, change)
+
+
 def find_accepted_feedback(
     workspace_id: UUID, project_ids: Sequence[UUID], feedback_id: UUID
 ) -> StoredFeedback | None:

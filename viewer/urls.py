@@ -10,6 +10,7 @@ from viewer.sessions import View, session_required
 from viewer.views import (
     accounts,
     api_keys,
+    feedback,
     links,
     live,
     preferences,
@@ -19,6 +20,7 @@ from viewer.views import (
     selection,
     threads,
     trace,
+    trace_files,
     traces,
 )
 
@@ -39,6 +41,19 @@ class ThreadIdConverter(ProjectNameConverter):
     """A thread's id, which may hold anything too."""
 
 
+class SideConverter:
+    """Which of the traces beside one."""
+
+    regex = "newer|older"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(SideConverter, "side")
 register_converter(ProjectNameConverter, "project")
 register_converter(ThreadIdConverter, "thread")
 
@@ -66,6 +81,21 @@ SIGNED_IN: list[tuple[str, View, str]] = [
     ("p/<project:project>/search", traces.search_suggestions, "search-suggestions"),
     ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),
     ("p/<project:project>/traces/<uuid:trace_id>", trace.trace_detail, "trace-detail"),
+    (
+        "p/<project:project>/traces/<uuid:trace_id>/download",
+        trace_files.download_trace,
+        "trace-download",
+    ),
+    (
+        "p/<project:project>/traces/<uuid:trace_id>/<side:side>",
+        trace_files.neighbour,
+        "trace-neighbour",
+    ),
+    (
+        "p/<project:project>/traces/<uuid:trace_id>/runs/<uuid:run_id>/feedback",
+        feedback.judge_run,
+        "judge-run",
+    ),
     (
         "p/<project:project>/traces/<uuid:trace_id>/stream",
         trace.trace_detail_stream,

@@ -225,6 +225,14 @@ class RunDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """`slower_than` is the share (0 to 1) of `count` runs of this name that took less time."""
+
+    slower_than: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class TraceFilter:
     """What the trace list may be narrowed by. Every field only narrows."""
 

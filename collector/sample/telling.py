@@ -131,7 +131,11 @@ class Telling:
         }
         parameters = {"model": model, "temperature": 0.2, "stream": is_streamed}
         with self.run(
-            name, "llm", {"messages": [messages]}, metadata=metadata, invocation_params=parameters
+            name,
+            "llm",
+            {"messages": [list(messages)]},
+            metadata=metadata,
+            invocation_params=parameters,
         ) as run:
             if is_streamed:
                 self.wait(0.2, 0.7)

@@ -277,3 +277,35 @@ def test_axe_finds_nothing(
         found += [f"{query} {problem}" for problem in find_violations(page)]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert found == []
+
+
+def test_conversation_and_log_are_read_walked_and_judged_from(
+    open_page: Open, project: Project, find_violations: Violations
+) -> None:
+    root = make_run(name="agent", error="boom")
+    given = b'{"messages": [{"role": "user", "content": "Do you ship?"}]}'
+    said = b'{"messages": [{"role": "assistant", "content": "We do."}]}'
+    model = make_run(
+        root, name="ChatOpenAI", run_type="llm", after_seconds=0.1, inputs=given, outputs=said
+    )
+    store_runs(project.id, root, model)
+    page = open_page(f"/p/test-project/traces/{root.id}")
+    page.keyboard.press("3")
+    chat = page.get_by_role("region", name="Conversation")
+    expect(chat).to_contain_text("We do.")
+    assert find_violations(page) == []
+    chat.get_by_role("link", name="ChatOpenAI").click()
+    expect(page.get_by_role("heading", name="ChatOpenAI")).to_be_visible()
+    page.keyboard.press("4")
+    expect(page.locator(".log-row").first).to_be_visible()
+    page.keyboard.press("e")
+    expect(page.get_by_role("heading", name="agent", level=2)).to_be_visible()
+    expect(page.locator(".log-row[aria-current]")).to_have_count(2)
+    assert find_violations(page) == []
+    page.get_by_role("link", name="Feedback").click()
+    form = page.get_by_role("form", name="New feedback")
+    form.get_by_label("Key").fill("tone")
+    form.get_by_label("Comment").fill("too curt")
+    assert find_violations(page) == []
+    form.get_by_role("button", name="Give feedback").click()
+    expect(page.get_by_text("too curt").first).to_be_visible()

@@ -62,6 +62,7 @@ def test_a_page_sends_a_stranger_to_the_sign_in_page(client: Client, page: URLPa
         "session_id": "01998aee-0000-7000-8000-000000000000",
         "rest": "x/y",
         "thread": "x",
+        "side": "older",
     }
     path = reverse(str(page.name), kwargs={key: values[key] for key in page.pattern.converters})
     response = client.get(path)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import html5lib
 import orjson
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from collector.models import Project
+from collector.models import Membership, Project, User
 from collector.reads.live import stop_listener
 from collector.wire.operations import RunOperation
-from tests.factories import make_run, store_runs
+from tests.factories import START, make_run, store_runs
 
 pytestmark = pytest.mark.django_db
 
@@ -165,7 +168,7 @@ def test_a_larger_trace_takes_no_more_queries(reader: Client, project: Project) 
         ) as queries:
             reader.get(url(project, runs[0], f"?run={runs[1].id}"))
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 20
+    assert counts[1] <= counts[0] <= 24
 
 
 def test_a_trace_of_1000_runs_takes_90_ms_of_the_processor(
@@ -330,3 +333,100 @@ def test_a_graph_with_a_name_of_its_own_is_drawn_as_a_graph(
     store_runs(project.id, root, make_run(root, name="plan", tags=["graph:step:1"]))
     page = reader.get(url(project, root)).content.decode()
     assert page.count('aria-label="Graph"') == 3  # head, tree and pane
+
+
+# --- other views, files, neighbours ----------------------------------------------------------------
+def model_call(root: RunOperation, question: str, answer: str) -> RunOperation:
+    return make_run(
+        root,
+        name="ChatOpenAI",
+        run_type="llm",
+        after_seconds=0.1,
+        inputs=json({"messages": [{"role": "user", "content": question}]}),
+        outputs=json({"messages": [{"role": "assistant", "content": answer}]}),
+    )
+
+
+def test_a_trace_can_be_read_as_conversation_and_as_log(
+    reader: Client, project: Project, check_html: Callable[[HttpResponse], None]
+) -> None:
+    root = make_run(name="agent")
+    store_runs(project.id, root, model_call(root, "Do you ship?", "We do."))
+    chat = reader.get(url(project, root, "?view=chat"))
+    check_html(chat)
+    assert "We do." in chat.content.decode()
+    log = reader.get(url(project, root, "?view=log"))
+    check_html(log)
+    assert log.content.decode().count("log-row__kind") == 4
+
+
+def test_a_run_says_how_slow_it_is_among_its_peers(reader: Client, project: Project) -> None:
+    runs = make_trace(project, 30)
+    slow = make_run(runs[0], name="step 1", after_seconds=1, end_time=START + timedelta(hours=1))
+    many = [make_run(runs[0], name="step 1", after_seconds=1) for _ in range(25)]
+    store_runs(project.id, slow, *many)
+    text = reader.get(url(project, slow, f"?run={slow.id}")).content.decode()
+    assert "slower than 96% of the last 27 step 1" in text
+    few = reader.get(url(project, slow, f"?run={runs[3].id}")).content.decode()
+    assert "of the last" not in few
+
+
+def test_a_call_is_copied_as_messages(reader: Client, project: Project) -> None:
+    root = make_run(name="agent")
+    call = model_call(root, "Do you ship?", "We do.")
+    store_runs(project.id, root, call)
+    raw = f"/p/test-project/traces/{root.id}/runs/{call.id}/raw"
+    assert '"role": "user"' in reader.get(f"{raw}?form=openai").content.decode()
+    nothing = f"/p/test-project/traces/{root.id}/runs/{root.id}/raw?form=openai"
+    assert reader.get(nothing).status_code == 404
+
+
+def test_a_whole_trace_is_downloaded_run_by_run_or_as_what_was_said(
+    reader: Client, project: Project
+) -> None:
+    root = make_run(name="agent")
+    store_runs(project.id, root, model_call(root, "Do you ship?", "We do."))
+    runs = reader.get(f"/p/test-project/traces/{root.id}/download?form=jsonl")
+    lines = b"".join(runs.streaming_content).splitlines()  # type: ignore[attr-defined]
+    assert [orjson.loads(line)["name"] for line in lines] == ["agent", "ChatOpenAI"]
+    said = reader.get(f"/p/test-project/traces/{root.id}/download?form=markdown")
+    text = b"".join(said.streaming_content).decode()  # type: ignore[attr-defined]
+    assert text.startswith("# agent\n")
+    assert "**AI**\n\nWe do." in text
+
+
+def test_the_traces_beside_one_are_a_key_away(reader: Client, project: Project) -> None:
+    first, second = make_run(), make_run(start_time=START + timedelta(minutes=1))
+    store_runs(project.id, first, second)
+    newer = reader.get(f"/p/test-project/traces/{first.id}/newer")
+    assert newer["Location"] == url(project, second)
+    assert reader.get(f"{newer['Location']}/older?view=log")["Location"].endswith(
+        f"{first.id}?view=log"
+    )
+    assert reader.get(f"/p/test-project/traces/{second.id}/newer")["Location"] == url(
+        project, second
+    )
+
+
+def test_a_reader_judges_a_run_changes_the_judgement_and_takes_it_back(
+    reader: Client, project: Project
+) -> None:
+    (root,) = make_trace(project, 0)
+    judge = f"/p/test-project/traces/{root.id}/runs/{root.id}/feedback"
+    reader.post(judge, {"key": "tone", "score": "0.5", "comment": "curt"})
+    page = f"{url(project, root)}?tab=feedback"
+    (given,) = reader.get(page).context["detail"].feedback
+    reader.post(judge, {"feedback": given.id, "key": "tone", "score": "good"})
+    (changed,) = reader.get(page).context["detail"].feedback
+    assert (changed.score, changed.value, changed.comment) == (None, "good", None)
+    reader.post(judge, {"feedback": given.id, "remove": "yes"})
+    assert reader.get(page).context["detail"].feedback == ()
+    assert reader.post(judge, {"feedback": given.id, "remove": "yes"}).status_code == 404
+
+
+def test_a_viewer_cannot_judge(reader: Client, project: Project, user: User) -> None:
+    (root,) = make_trace(project, 0)
+    Membership.objects.filter(user=user).update(role="viewer")
+    judge = f"/p/test-project/traces/{root.id}/runs/{root.id}/feedback"
+    assert reader.post(judge, {"key": "tone", "score": "1"}).status_code == 403
+    assert "Give feedback" not in reader.get(f"{url(project, root)}?tab=feedback").content.decode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from collector.reads.types import RunDetail, RunSummary, TraceTree
+from collector.reads.types import RunDetail, RunSummary, Standing, TraceTree
 from viewer.present.durations import format_duration
 from viewer.present.events import format_offset
 from viewer.present.numbers import format_bytes, format_cost, format_count
@@ -140,9 +140,20 @@ def _tabs(detail: RunDetail, query: TraceQuery) -> list[Tab]:
     return [
         Tab(name, word, count, query.url(tab=name), query.tab == name)
         for name, word, count in entries
-        if name != "feedback" or detail.feedback or query.tab == name
     ]
 
 
 def _count(count: int) -> str:
     return format_count(count) if count else ""
+
+
+def describe_standing(run: RunSummary, standing: Standing | None) -> str:
+    """Say how slow a run is among its peers, where that is worth saying."""
+    if standing is None:
+        return ""
+    share = standing.slower_than
+    if share >= 0.5:
+        words = f"slower than {min(share, 0.99):.0%}"
+    else:
+        words = f"quicker than {min(1 - share, 0.99):.0%}"
+    return f"{words} of the last {format_count(standing.count)} {run.name[:60]}"

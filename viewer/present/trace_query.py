@@ -10,7 +10,7 @@ from uuid import UUID
 
 from viewer.present.tree import MAX_ROWS
 
-VIEWS = ("tree", "waterfall")
+VIEWS = ("tree", "waterfall", "chat", "log")
 TABS = ("run", "feedback", "metadata", "events", "raw")
 FORMS = ("", "json")  # of a block: its picture, or the JSON behind it
 MAX_ROWS_ASKED = 20_000

@@ -9,6 +9,7 @@ from uuid import UUID
 from collector.reads.types import TraceSummary, TraceTree
 from viewer.present.durations import format_duration
 from viewer.present.html import EMPTY, Html
+from viewer.present.log import describe_rest, write_log
 from viewer.present.numbers import format_count, pluralize
 from viewer.present.run_types import RunTypeLook, describe_run_type
 from viewer.present.times import format_age
@@ -33,9 +34,11 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True)
 class TraceView:
-    """`rows` is markup; the waterfall has `axis`, `grid` and `minimap` too."""
+    """`rows` is markup; the waterfall has `axis`, `grid` and `minimap` too. The log has `log` in their place."""
 
     rows: Html
+    log: Html
+    log_rest: str  # "" unless lines were left out
     axis: Html
     grid: Html
     minimap: Html
@@ -66,11 +69,20 @@ def view_trace(
     )
     layout = lay_out_tree(tree, options, now=now)
     is_waterfall = query.view == "waterfall"
-    writer_class = WaterfallWriter if is_waterfall else RowWriter
-    rows = writer_class(layout, query, selected=selected, sprite=sprite).write()
+    log, log_left_out = EMPTY, 0
+    if query.view == "log":
+        rows = EMPTY
+        log, log_left_out = write_log(layout, query, selected=selected, sprite=sprite)
+    elif query.view == "chat":
+        rows = EMPTY
+    else:
+        writer_class = WaterfallWriter if is_waterfall else RowWriter
+        rows = writer_class(layout, query, selected=selected, sprite=sprite).write()
     running_for = (now - tree.trace.start_time).total_seconds()
     return TraceView(
         rows=rows,
+        log=log,
+        log_rest=describe_rest(log_left_out),
         axis=write_axis(layout) if is_waterfall else EMPTY,
         grid=write_grid(layout) if is_waterfall else EMPTY,
         minimap=write_minimap(layout) if is_waterfall else EMPTY,
@@ -82,7 +94,7 @@ def view_trace(
         match_words=f"{pluralize(layout.match_count, 'run')} found" if query.text else "",
         more_words=f"{pluralize(layout.more_count, 'more run')}" if layout.more_count else "",
         more_url=query.url(rows=query.rows + MAX_ROWS),
-        has_slow=" data-slow" in rows,
+        has_slow=" data-slow" in (rows or log),
         ticks=f"{max(0.0, running_for):.1f}" if tree.trace.status == "running" else "",
         completeness=describe_completeness(tree.trace, now=now),
         look=describe_run_type(

@@ -98,7 +98,7 @@ def lay_out_tree(tree: TraceTree, options: TreeOptions, *, now: datetime) -> Tre
     start_time = min((node.run.start_time for node in tree.nodes), default=tree.trace.start_time)
     horizon = (_horizon(tree, now) - start_time).total_seconds()
     roots, plumbing_count = _place(tree.nodes, options, start_time, horizon)
-    duration = max([1e-6, *(item.end for item in _walk(roots))])
+    duration = max([1e-6, *(item.end for item in walk(roots))])
     _sum_tokens(roots)
     match_count = 0
     if options.text:
@@ -154,7 +154,7 @@ def _place(
     return roots, plumbing_count
 
 
-def _walk(roots: Sequence[VisibleRun]) -> list[VisibleRun]:
+def walk(roots: Sequence[VisibleRun]) -> list[VisibleRun]:
     """Return all shown runs, depth first: parents before their children."""
     found: list[VisibleRun] = []
     waiting = list(reversed(roots))
@@ -167,7 +167,7 @@ def _walk(roots: Sequence[VisibleRun]) -> list[VisibleRun]:
 
 def _sum_tokens(roots: Sequence[VisibleRun]) -> None:
     """Roll tokens up. A parent's own figure repeats what its models used, so it counts only alone."""
-    for item in reversed(_walk(roots)):
+    for item in reversed(walk(roots)):
         below = sum(child.tokens for child in item.children)
         item.tokens = below or item.run.total_tokens or 0
 
@@ -176,7 +176,7 @@ def _narrow(roots: Sequence[VisibleRun], text: str) -> tuple[list[VisibleRun], i
     """Keep the runs that hold the text and those above them; return the roots left and the matches."""
     kept: set[VisibleRun] = set()
     match_count = 0
-    for item in reversed(_walk(roots)):  # children before their parents
+    for item in reversed(walk(roots)):  # children before their parents
         is_match = _holds(item.run, text)
         match_count += is_match
         item.children = [child for child in item.children if child in kept]
@@ -239,7 +239,7 @@ def _count_waiting(waiting: Sequence[_Todo]) -> int:
         if isinstance(todo.what, tuple):
             count += len(todo.what)
         elif isinstance(todo.what, VisibleRun):
-            count += len(_walk([todo.what]))
+            count += len(walk([todo.what]))
     return count
 
 

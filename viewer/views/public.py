@@ -26,7 +26,7 @@ from viewer.present.run_head import view_run_head
 from viewer.present.trace_query import TraceQuery
 from viewer.present.trace_view import view_trace
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
-from viewer.views.trace import LIVE, PANE, TEMPLATE, raw_response
+from viewer.views.trace import LIVE, PANE, TEMPLATE, raw_response, read_conversation
 
 PAGE = "viewer/public.html"
 NOTHING_SHARED = "Nothing is shared by this link."
@@ -68,6 +68,7 @@ def shared_run(request: HtmxRequest, shared: SharedRun) -> HttpResponse:
         "trace": tree.trace,
         "query": query,
         "view": view_trace(tree, query, selected=selected, now=now, sprite=sprite),
+        "conversation": read_conversation(tree, query),
         **pane,
     }
     template = TEMPLATE if wants_partial(request) else PAGE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -24,6 +23,7 @@ from viewer.present.numbers import pluralize
 from viewer.rendering import HtmxRequest
 from viewer.scope import get_project
 from viewer.sessions import safe_next
+from viewer.views.feedback import NEEDED, Judgement
 
 if TYPE_CHECKING:
     from collector.models import Project
@@ -93,31 +93,21 @@ def _tag(request: HtmxRequest, project: Project, ids: Sequence[UUID]) -> HttpRes
 
 def _judge(request: HtmxRequest, project: Project, ids: Sequence[UUID]) -> HttpResponseBase:
     _demand(request, WRITER, project)
-    key, given = request.POST.get("key", "").strip(), request.POST.get("score", "").strip()
-    comment = request.POST.get("comment", "").strip()
-    if not key or not (given or comment):
-        messages.error(request, "Feedback needs a key, and a score, a category or a comment.")
+    judgement = Judgement.read(request.POST)
+    if judgement is None:
+        messages.error(request, NEEDED)
         return _back(request, project)
-    score = _number(given)
     count = give_feedback(
         [project.id],
         ids,
-        key=key,
-        score=score,
-        value=None if score is not None else given,
-        comment=comment,
+        key=judgement.key,
+        score=judgement.score,
+        value=judgement.value,
+        comment=judgement.comment,
         by=request.user.get_username(),
     )
-    _tell(request, f"Gave {count} {_said(request)} feedback “{key}”.", len(ids) - count)
+    _tell(request, f"Gave {count} {_said(request)} feedback “{judgement.key}”.", len(ids) - count)
     return _back(request, project)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _export(request: HtmxRequest, project: Project, ids: Sequence[UUID]) -> HttpResponseBase:

@@ -15,24 +15,35 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collector.access import may
 from collector.attachments import attachment_path
 from collector.reads import runs, traces
 from collector.reads.costs import explain_cost
 from collector.reads.errors import ReadTimeout
 from collector.reads.live import HEARTBEAT_SECONDS, subscribe
+from collector.reads.peers import find_standing
 from collector.reads.types import RunDetail, TraceTree
 from collector.sse import HEARTBEAT, format_event, until_too_old
+from viewer.present.copy_as import FORMS as COPY_FORMS
+from viewer.present.copy_as import copy_as, openai_messages
 from viewer.present.cost import view_cost
 from viewer.present.files import view_files
 from viewer.present.raw import raw_field, to_json, to_text
 from viewer.present.run_body import view_run_body
-from viewer.present.run_head import view_run_head
+from viewer.present.run_head import describe_standing, view_run_head
+from viewer.present.trace_conversation import (
+    MAX_CALLS,
+    TraceConversation,
+    model_calls,
+    view_trace_conversation,
+)
 from viewer.present.trace_query import TraceQuery
 from viewer.present.trace_view import view_trace
 from viewer.rendering import HtmxRequest, page_or_partial, wants_partial
 from viewer.scope import get_project
 from viewer.sse import page_stream
 from viewer.turns import turns
+from viewer.views.feedback import KEEPER_ROLE
 
 if TYPE_CHECKING:
     from collector.models import Project
@@ -67,9 +78,13 @@ def trace_detail(request: HtmxRequest, project: str, trace_id: UUID) -> HttpResp
     if is_page or part == LIVE:
         sprite = static("viewer/icons.svg")
         context["view"] = view_trace(tree, query, selected=selected, now=now, sprite=sprite)
+        context["conversation"] = read_conversation(tree, query)
     if is_page or part == PANE:
         detail = _find_run(found, tree, selected)
         context |= _pane(found, tree, detail, query, now) if detail else {}
+        context["may_judge"] = query.tab == "feedback" and may(
+            request.user, KEEPER_ROLE, found.workspace
+        )
         is_missing = detail is None
     else:
         is_missing = False
@@ -92,12 +107,20 @@ def raw_response(request: HtmxRequest, detail: RunDetail) -> HttpResponse:
     Raises:
         Http404: a run has no such field.
     """
+    form = request.GET.get("form", "")
+    if form in COPY_FORMS:
+        words = copy_as(detail, form)
+        if words is None:
+            raise Http404("This run was given no messages.")
+        return HttpResponse(
+            words.encode("utf-8", "replace"), content_type="text/plain; charset=utf-8"
+        )
     field = request.GET.get("field", "")
     try:
         value = raw_field(detail, field)
     except KeyError:
         raise Http404("A run has no field of that name.") from None
-    text = to_text(value) if request.GET.get("form") == "text" else None
+    text = to_text(value) if form == "text" else None
     if text is not None:
         return HttpResponse(
             text.encode("utf-8", "replace"), content_type="text/plain; charset=utf-8"
@@ -132,6 +155,14 @@ def trace_detail_stream(request: HtmxRequest, project: str, trace_id: UUID) -> H
     return page_stream(events)
 
 
+def read_conversation(tree: TraceTree, query: TraceQuery) -> TraceConversation | None:
+    """Return what was said in a trace, where the page shows that."""
+    if query.view != "chat":
+        return None
+    calls = model_calls(tree)[:MAX_CALLS] or [node.run for node in tree.nodes[:1]]
+    return view_trace_conversation(tree, runs.iterate_details(calls), query)
+
+
 def _find_run(project: Project, tree: TraceTree, run_id: UUID | None) -> RunDetail | None:
     detail = runs.get_run((project.id,), run_id, tree.trace.day) if run_id else None
     return detail if detail and detail.run.trace_id == tree.trace.id else None
@@ -146,6 +177,8 @@ def _pane(
         "head": view_run_head(detail, tree, query, now=now),
         "body": view_run_body(detail, tree, query),
         "cost": view_cost(explain_cost((project.id,), detail.run)) if query.tab == "run" else None,
+        "standing": describe_standing(detail.run, find_standing(detail.run)),
+        "copies": bool(openai_messages(detail.inputs)),
         "raw_url": reverse("run-raw", kwargs=where),
         "files": view_files(detail.attachments, partial(attachment_path, detail.run)),
     }

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from collector.reads.types import FeedbackSummary, RunDetail, TraceTree
+from collector.reads.types import RunDetail, TraceTree
 from tests.unit.present.runs import START, make_detail, make_run, make_tree
 from viewer.present.budget import Budget
 from viewer.present.events import view_events, view_token_stream
@@ -77,7 +77,7 @@ def test_the_clock_of_a_running_run_ticks() -> None:
     assert head.facts[0].ticks == "60.0"
 
 
-def test_tabs_say_how_much_is_in_them_and_feedback_only_shows_if_there_is_any() -> None:
+def test_tabs_say_how_much_is_in_them() -> None:
     run = make_run("root")
     detail = make_detail(
         run, events=[{"name": "start"}], extra={"metadata": {"a": 1}}, raw_sizes={"inputs": 2_048}
@@ -85,14 +85,8 @@ def test_tabs_say_how_much_is_in_them_and_feedback_only_shows_if_there_is_any() 
     tree = make_tree((0, run))
     tabs = view_run_head(detail, tree, TraceQuery(tab="events"), now=NOW).tabs
     assert [(tab.name, tab.count, tab.is_current) for tab in tabs] == [
-        ("run", "", False), ("metadata", "1", False), ("events", "1", True), ("raw", "2.00 KB", False),
+        ("run", "", False), ("feedback", "", False), ("metadata", "1", False), ("events", "1", True), ("raw", "2.00 KB", False),
     ]  # fmt: skip
-    judged = make_detail(
-        run, feedback=(FeedbackSummary(UUID(int=1), "score", 1.0, None, None, START),)
-    )
-    assert "feedback" in [
-        tab.name for tab in view_run_head(judged, tree, TraceQuery(), now=NOW).tabs
-    ]
 
 
 HI = {"messages": [{"role": "user", "content": "hi"}]}

@@ -3,7 +3,8 @@ import { left, onTree } from "./pane.js";
 
 const folded = new Set(); // ids of rows: the reader's folds outlive a morph
 
-export const tree = () => document.getElementById("tree");
+const none = document.createElement("div"); // the conversation and the log have no tree
+export const tree = () => document.getElementById("tree") ?? none;
 export const rows = () => [...tree().children];
 export const shown = () => rows().filter((row) => !row.hidden);
 export const level = (row) => Number(row.getAttribute("aria-level"));

@@ -18,8 +18,21 @@ export function show(row, history) {
 
 const toggle = (row) => loadTree(treeUrl(row.href), { history: "replace" }).then(() => focus(document.getElementById(row.id) ?? current()));
 
+const lines = () => [...document.querySelectorAll(".log-row")];
+function markLines(runId) {
+  for (const line of lines()) line.dataset.run === runId ? line.setAttribute("aria-current", "true") : line.removeAttribute("aria-current");
+}
+function goNextLine(wanted) {
+  const all = lines(), list = all.filter((line) => line.matches(wanted)), at = all.indexOf(document.activeElement);
+  const next = list.find((line) => all.indexOf(line) > at) ?? list[0];
+  next?.focus();
+  next?.click();
+  return next;
+}
+
 function goNext(kind) {
   const wanted = kind === "error" ? '[data-status="error"]' : "[data-slow]";
+  if (goNextLine(wanted)) return;
   const list = rows().filter((row) => row.matches(wanted));
   if (!list.length) return say(kind === "error" ? "No row with an error" : "No slow run");
   const at = current();
@@ -58,7 +71,7 @@ const KEYS = {
 };
 document.addEventListener("keydown", (event) => {
   const inTree = event.target.closest?.("#tree"), onPage = event.target === document.body || event.target.id === "main";
-  if (!(inTree || onPage) || !KEYS[event.key] || event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog:modal")) return;
+  if (!(inTree || onPage) || !KEYS[event.key] || event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog:modal") || !current()) return;
   event.preventDefault();
   const goal = KEYS[event.key](current(), shown());
   if (goal) show(goal, "replace");
@@ -67,6 +80,8 @@ document.addEventListener("keydown", (event) => {
 // A link in the pane, or Back, chose the run: the tree marks its row, and fetches it if it is folded away.
 document.addEventListener("run-chosen", async ({ detail: { runId, leads } }) => {
   if (!runId) return;
+  markLines(runId);
+  if (!document.getElementById("tree")) return;
   if (!rowOf(runId)) await loadTree(location.href);
   const row = rowOf(runId);
   if (!row) return;
