@@ -72,6 +72,25 @@ class Project(models.Model):
         return self.name
 
 
+class SavedView(models.Model):
+    """A list of a project as somebody found it worth keeping: its query string, shared by all who see the project."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=120)
+    query = models.TextField()  # with its `?`
+    saved_by = models.CharField(max_length=150)
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "name"], name="saved_view_name_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ApiKey(models.Model):
     """A key of a workspace. Only its SHA-256 is kept: a random 256-bit key needs no slow hash."""
 

@@ -155,6 +155,8 @@ def test_the_pages_are_accessible_and_nothing_scrolls_sideways(
         "/projects/new",
         "/p/test-project/setup?with=curl",
         "/settings/keys",
+        "/settings/members",
+        "/p/test-project/settings",
         "/sign-in/x",
     ):
         page.goto(path)

@@ -24,6 +24,7 @@ from collector.reads.top import top_traces
 from collector.reads.trace_search import is_decided_by_rows
 from collector.reads.traces import count_traces, get_trace, list_traces
 from collector.reads.types import Page, TraceFilter, TraceOverview, TraceSummary
+from collector.saved_views import list_saved_views
 from viewer.preferences import reader_zone, remember_columns, remembered_columns
 from viewer.present.suggestions import suggest
 from viewer.present.trace_list import view_surroundings, view_table
@@ -68,6 +69,8 @@ def trace_list(request: HtmxRequest, project: str) -> HttpResponse:
         **view_surroundings(query, own["overview"], _oldest(page, query), now=now, zone=zone),
         **view_table(query, remembered_columns(request, query.of), may_sort=is_decided(query)),
         "may_write": at_least(role, WRITER),
+        "saved_views": list_saved_views(found),
+        "here": query.first_page().query_string(),
         "may_delete": at_least(role, REMOVER),
         **own,
     }
