@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.http import HttpResponseBase, StreamingHttpResponse
 
 from collector.reads.errors import ReadError
@@ -30,6 +30,12 @@ def format_event(name: str, data: str) -> str:
 HEARTBEAT = ": still here\n\n"
 
 
+def release_connection() -> None:
+    """Give the thread's database connection back, unless it is within a transaction."""
+    if not connection.in_atomic_block:
+        close_old_connections()
+
+
 def event_stream(events: Callable[[], Iterator[str]]) -> HttpResponseBase:
     """Answer with the events. `events` must subscribe before its first yield.
 
@@ -42,7 +48,7 @@ def event_stream(events: Callable[[], Iterator[str]]) -> HttpResponseBase:
     try:
         first = next(pieces, "")
     finally:
-        close_old_connections()
+        release_connection()
 
     def body() -> Iterator[str]:
         try:
@@ -56,7 +62,7 @@ def event_stream(events: Callable[[], Iterator[str]]) -> HttpResponseBase:
             logger.warning("a stream was broken off: %s", error)
         finally:
             pieces.close()  # type: ignore[attr-defined]  # an Iterator made by a generator function
-            close_old_connections()
+            release_connection()
 
     response = StreamingHttpResponse(body(), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"

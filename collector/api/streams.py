@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
-from django.db import close_old_connections
 from django.db.models import Q
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -26,7 +25,7 @@ from collector.reads.live import HEARTBEAT_SECONDS, Subscription, TraceChanged, 
 from collector.reads.progress import ProjectFollower, TraceFollower
 from collector.reads.traces import get_trace
 from collector.reads.types import TraceSummary
-from collector.sse import HEARTBEAT, event_stream, until_too_old
+from collector.sse import HEARTBEAT, event_stream, release_connection, until_too_old
 
 PACE_SECONDS = 0.25  # between two looks: what changes in between is told once
 # How soon a trace that is not stored yet is looked for again, at first; news of it comes at once, unless its project is new.
@@ -166,11 +165,11 @@ def _in_pieces(events: Iterable[str]) -> Iterator[str]:
         piece.append(event)
         size += len(event)
         if size > PIECE_CHARACTERS:
-            close_old_connections()
+            release_connection()
             yield "".join(piece)
             piece, size = [], 0
     if piece:
-        close_old_connections()
+        release_connection()
         yield "".join(piece)
 
 

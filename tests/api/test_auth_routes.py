@@ -11,6 +11,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 
+from collector.reads.live import stop_listener
 from collector.urls import PREFIXES, urlpatterns
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,12 @@ def test_the_walk_finds_each_route_under_each_prefix() -> None:
             "sessions",
         ):
             assert prefix + route in ROUTES
+
+
+@pytest.fixture(autouse=True)
+def _no_listener_is_left() -> Iterator[None]:
+    yield
+    stop_listener()  # that a stream's route has started
 
 
 @pytest.mark.parametrize("route", ROUTES)

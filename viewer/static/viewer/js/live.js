@@ -47,8 +47,9 @@ async function refresh() {
   const headers = { "HX-Request": "true", "HX-Target": "trace-list", "HX-Current-URL": here };
   const response = await fetch(url, { headers }).catch(() => null); // away: the stream will say when it is back
   if (response?.status === 401) location.reload();
-  if (!response?.ok || response.redirected || here !== location.href) return;
-  take(new DOMParser().parseFromString(await response.text(), "text/html"));
+  const text = response?.ok && !response.redirected ? await response.text().catch(() => "") : "";
+  if (!text || here !== location.href) return; // asked last: the reader may have gone on while it came
+  take(new DOMParser().parseFromString(text, "text/html"));
 }
 // The first page comes with the answer; rows below it must be asked for by id.
 function changedBelow() {
