@@ -160,6 +160,9 @@ BODY_SECONDS = env_int("RUNWOOD_BODY_SECONDS", 30, minimum=1)  # and more while 
 INGEST_MAX_INBOX_BYTES = env_int("RUNWOOD_MAX_INBOX_BYTES", 10 << 30)
 # Every body is read by the decoders, never into request.POST; Django's own cap must not be lower.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
+DATA_UPLOAD_MAX_NUMBER_FIELDS = (
+    5_000  # so that a form with more rows than may be selected is told so
+)
 
 # --- Authentication -------------------------------------------------------------------------------
 AUTH_USER_MODEL = "collector.User"

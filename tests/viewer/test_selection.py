@@ -127,3 +127,12 @@ def test_what_makes_no_sense_is_said_and_changes_nothing(
     response = reader.post(URL, given, follow=True)
     assert response.status_code == 200
     assert 'data-level="error"' in response.content.decode()
+
+
+def test_too_many_rows_are_refused_and_nothing_is_done(
+    reader: Client, project: Project, root: RunOperation
+) -> None:
+    ids = [root.id, *(uuid4() for _ in range(1_000))]
+    response = reader.post(URL, {"action": "tag", "id": ids, "tag": "vip"}, follow=True)
+    assert "1,001 rows are too many" in response.content.decode()
+    assert tags_of(project, root.id) == ("prod",)

@@ -44,12 +44,17 @@ def change_selection(request: HtmxRequest, project: str) -> HttpResponseBase:
     if action is None or not ids:
         messages.error(request, "Nothing was selected." if action else "There is no such action.")
         return _back(request, found)
+    if len(ids) > MAX_SELECTED:
+        messages.error(
+            request, f"{len(ids):,} rows are too many at once: select {MAX_SELECTED:,} at most."
+        )
+        return _back(request, found)
     return action(request, found, ids)
 
 
 def _ids(request: HtmxRequest) -> list[UUID]:
     ids: list[UUID] = []
-    for text in request.POST.getlist("id")[:MAX_SELECTED]:
+    for text in request.POST.getlist("id"):
         try:
             ids.append(UUID(text))
         except ValueError:
