@@ -82,6 +82,11 @@ SIGNED_IN: list[tuple[str, View, str]] = [
     ("p/<project:project>/views", saved_views.change_views, "change-views"),
     ("p/<project:project>/selection", selection.change_selection, "change-selection"),
     ("p/<project:project>/threads", threads.thread_list, "thread-list"),
+    (
+        "p/<project:project>/threads/<thread:thread>/download",
+        threads.download_thread,
+        "thread-download",
+    ),
     ("p/<project:project>/threads/<thread:thread>", threads.thread_detail, "thread-detail"),
     ("p/<project:project>/search", traces.search_suggestions, "search-suggestions"),
     ("p/<project:project>/traces/stream", live.trace_stream, "trace-stream"),

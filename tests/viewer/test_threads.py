@@ -11,7 +11,8 @@ from django.test import Client
 
 from collector.models import Project
 from collector.wire.operations import RunOperation
-from tests.factories import make_run, store_runs
+from tests.factories import START, make_run, store_runs
+from viewer.present.project_paths import quote_project_name
 from viewer.views import threads
 
 LIST = "/p/test-project/threads"
@@ -141,3 +142,18 @@ def test_a_trace_leads_to_its_thread(reader: Client, stored: None) -> None:
     trace = reader.get(f"{LIST}/t-1").context["turns"][0].trace
     text = reader.get(f"/p/test-project/traces/{trace.id}").content.decode()
     assert "/p/test-project/threads/t-1" in text
+
+
+def test_a_thread_is_downloaded_as_what_was_said_turn_by_turn(
+    reader: Client, project: Project
+) -> None:
+    for number, words in enumerate(["hello", "and then?"]):
+        message = orjson.dumps({"messages": [{"role": "user", "content": words}]})
+        extra = b'{"metadata": {"thread_id": "t/1"}}'
+        start = START + timedelta(minutes=number)
+        store_runs(project.id, make_run(start_time=start, inputs=message, extra=extra))
+    response = reader.get(f"/p/test-project/threads/{quote_project_name('t/1')}/download")
+    text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert text.startswith("# Thread t/1\n\n## Turn 1, 2026-11-24")
+    assert text.index("hello") < text.index("## Turn 2") < text.index("and then?")
+    assert reader.get("/p/test-project/threads/none/download").status_code == 404

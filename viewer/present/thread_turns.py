@@ -50,6 +50,11 @@ def view_turn(number: int, trace: TraceSummary, root: RunDetail | None, budget: 
     )
 
 
+def messages_of_run(root: RunDetail) -> list[Message]:
+    """Return what was asked and answered in a turn, of which this is the root run."""
+    return _messages_of_turn(read_payload(root.inputs), read_payload(root.outputs))
+
+
 def _messages_of_turn(given: Payload, answered: Payload) -> list[Message]:
     """Return the last question and what followed: a graph's state begins with all the turns before."""
     before, after = _as_messages(given, "human"), _as_messages(answered, "ai")

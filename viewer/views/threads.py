@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -18,13 +18,15 @@ from collector.reads.traces import list_traces
 from collector.reads.types import RunFilter, TraceFilter, TraceSummary
 from viewer.preferences import reader_zone
 from viewer.present.budget import Budget
-from viewer.present.thread_turns import TurnView, view_turn
+from viewer.present.thread_turns import TurnView, messages_of_run, view_turn
 from viewer.present.trace_list import view_ranges
 from viewer.present.trace_list_query import TraceListQuery
+from viewer.present.transcript import format_day, write_facts, write_heading, write_messages
 from viewer.rendering import HtmxRequest, page_or_partial
 from viewer.scope import get_project
 
 PAGE_SIZE = 50
+MAX_DOWNLOADED = 500  # turns of one file
 TURNS = 20  # of one page: each is read with its payload
 
 
@@ -91,3 +93,35 @@ def _read_turn(
 ) -> TurnView:
     root = get_run(project_ids, trace.id, trace.day) if trace.has_root else None
     return view_turn(numbers.get(trace.id, 0), trace, root, budget)
+
+
+@require_safe
+def download_thread(request: HtmxRequest, project: str, thread: str) -> StreamingHttpResponse:
+    """Send what was said in a thread, oldest turn first, as Markdown."""
+    found = get_project(request, project)
+    filter_ = TraceFilter(thread_id=thread)
+    page = list_traces((found.id,), filter_, None, MAX_DOWNLOADED, is_descending=False)
+    if not page.items:
+        raise Http404(f"This project has no thread “{thread[:80]}”.")
+    pieces = _markdown((found.id,), thread, page.items, has_more=page.next_cursor is not None)
+    response = StreamingHttpResponse(
+        (piece.encode("utf-8", "replace") for piece in pieces),
+        content_type="text/markdown; charset=utf-8",
+    )
+    response["Content-Disposition"] = 'attachment; filename="thread.md"'
+    return response
+
+
+def _markdown(
+    project_ids: Sequence[UUID], thread: str, traces: Sequence[TraceSummary], *, has_more: bool
+) -> Iterator[str]:
+    yield write_heading(1, f"Thread {thread}")
+    for number, trace in enumerate(traces, start=1):
+        yield write_heading(2, f"Turn {number}, {format_day(trace.start_time)}")
+        root = get_run(project_ids, trace.id, trace.day) if trace.has_root else None
+        if root is not None:
+            yield from write_messages(messages_of_run(root))
+        if trace.error:
+            yield write_facts([("Error", trace.error)])
+    if has_more:
+        yield f"*Later turns are left out: a file has {MAX_DOWNLOADED:,} at most.*\n"
