@@ -1,24 +1,21 @@
 """Takes the pictures in docs/img: `make screenshots`.
 
-Starts a server of its own, lets `make demo` and a few hundred agent traces fill it, and photographs projects,
-list and trace in both themes.
+Starts a server of its own, lets `manage.py seed_demo` and `make demo` fill it, and photographs every page in both
+themes.
 """
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.server import ROOT, Server, running_server
-from benchmarks.workload import batches
 
 IMAGES = ROOT / "docs" / "img"
 ARGS = [
@@ -32,23 +29,12 @@ SIZE = {"width": 1440, "height": 900}
 
 
 def fill(server: Server) -> None:
-    """Send demo traces, and agent traces of the last day to three more projects."""
+    """Make sample traces, and those of the demo's agent by the real handler and SDK."""
+    server.manage("seed_demo", "--traces", "800")
     key = server.manage("create_api_key", "screenshots", "--scope", "ingest", "--scope", "read")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    headers = {"x-api-key": key, "Content-Type": "application/json"}
-    for seed, (project, runs) in enumerate(
-        (("docs-assistant", 4000), ("nightly-eval", 2000), ("order-desk", 1000))
-    ):
-        start = datetime.now(UTC) - timedelta(hours=20)
-        for body in batches(runs, project=project, seed=seed, start=start, spacing=200):
-            connection.request("POST", "/runs/batch", body, headers)
-            answer = connection.getresponse()
-            if answer.status != 202:
-                raise RuntimeError(answer.read())
-            answer.read()
     environment = server.environment | {"RUNWOOD_ENDPOINT": server.url, "RUNWOOD_API_KEY": key}
     subprocess.run([sys.executable, "-m", "demo"], env=environment, check=True, cwd=ROOT)
-    time.sleep(3)
+    time.sleep(20)  # until the traces are sealed, and found by their words
 
 
 def open_page(browser: Browser, server: Server, theme: str) -> Page:
@@ -59,23 +45,39 @@ def open_page(browser: Browser, server: Server, theme: str) -> Page:
     return page
 
 
-def photograph(page: Page, theme: str) -> None:
-    page.screenshot(path=IMAGES / f"projects-{theme}.png")
-    page.get_by_role("link", name="docs-assistant").first.click()
-    page.wait_for_url("**/traces*")
-    page.wait_for_timeout(500)
-    page.screenshot(path=IMAGES / f"traces-{theme}.png")
-    page.goto(page.url.partition("/p/")[0] + "/p/demo-handler/traces")
-    page.locator(
-        ".run-row a", has_text="support_agent"
-    ).last.click()  # the first turn of the thread
+PAGES = {
+    "projects": "/projects",
+    "traces": "/p/shop-support/traces",
+    "search": "/p/shop-support/traces?q=status:error+latency:>5s",
+    "llm-calls": "/p/shop-support/traces?of=llm",
+    "threads": "/p/shop-support/threads",
+    "settings": "/p/shop-support/settings",
+    "keys": "/settings/keys",
+    "members": "/settings/members",
+    "prices": "/settings/prices",
+}
+
+
+def photograph(page: Page, origin: str, theme: str) -> None:
+    def take(name: str) -> None:
+        page.wait_for_timeout(700)
+        page.screenshot(path=IMAGES / f"{name}-{theme}.png")
+
+    for name, path in PAGES.items():
+        page.goto(origin + path)
+        take(name)
+    page.goto(origin + PAGES["threads"])
+    page.locator("table a").first.click()
+    page.wait_for_url("**/threads/*")
+    take("thread")
+    page.goto(origin + "/p/demo-handler/traces")
+    page.locator(".run-row a", has_text="support_agent").last.click()  # the thread's first turn
     page.wait_for_url("**/traces/*")
     page.locator('[role="treeitem"]:has-text("Model")').last.click()
-    page.wait_for_timeout(700)
-    page.screenshot(path=IMAGES / f"trace-{theme}.png")
-    page.get_by_role("link", name="Waterfall").click()
-    page.wait_for_timeout(700)
-    page.screenshot(path=IMAGES / f"waterfall-{theme}.png")
+    take("trace")
+    for key, name in (("2", "waterfall"), ("3", "conversation"), ("4", "log")):
+        page.keyboard.press(key)
+        take(name)
 
 
 def main() -> None:
@@ -89,7 +91,7 @@ def main() -> None:
         fill(server)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
         for theme in ("light", "dark"):
-            photograph(open_page(browser, server, theme), theme)
+            photograph(open_page(browser, server, theme), server.url, theme)
 
 
 if __name__ == "__main__":
