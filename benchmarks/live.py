@@ -230,7 +230,7 @@ def show(name: str, watchers: int, figures: Figures, cores: float, memory: int) 
     def times(values: list[float]) -> str:
         if not values:
             return "–"
-        return f"{statistics.median(values) * 1000:,.0f} / {percentile(values, 95) * 1000:,.0f} / {max(values) * 1000:,.0f}"
+        return f"{statistics.median(values) * 1000:,.0f} / {percentile(values, 0.95) * 1000:,.0f} / {max(values) * 1000:,.0f}"
 
     print(
         f"| {name} | {watchers} | {times(figures.heard)} | {len(figures.refreshes)}: {times(figures.refreshes)} |"
